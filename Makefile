@@ -1,0 +1,111 @@
+# The targets a person types; the work is done by kbuild, by ctl/Makefile,
+# tests/Makefile and by what is in scripts/.
+
+KERNEL ?=
+HOST ?= svm
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+host_headers := /lib/modules/$(shell uname -r)/build
+ifeq ($(KERNEL),)
+kernel := $(if $(wildcard $(host_headers)/Makefile),host,6.12)
+else
+kernel := $(KERNEL)
+endif
+
+# What test hosts run, and the name of the kernel the module is installed for.
+host_kernel := $(or $(KERNEL),6.12)
+release = $(if $(filter host,$(kernel)),$(shell uname -r),$(shell cat build/kernels/$(kernel)/version))
+FUZZ_SECONDS ?= 3600
+
+.PHONY: all
+all: module ctl  ## module for the running kernel (else 6.12) and control tool
+
+.PHONY: help
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo '  KERNEL=6.1|6.12|debug|next|DIRECTORY   the kernel to build the module for'
+	@echo '  HOST=svm|vmx|svm-bochs                 the test host, scripts/lab --help'
+
+.PHONY: setup
+setup:  ## install and download what building and testing need
+	scripts/setup
+
+.PHONY: module
+module:  ## build/KERNEL/aerie.ko
+	+scripts/build-module $(kernel)
+
+.PHONY: ctl
+ctl:  ## build/aerie
+	$(MAKE) -C ctl
+
+.PHONY: load
+load:  ## load the module into the running kernel
+	insmod build/host/aerie.ko $(ARGS)
+
+.PHONY: unload
+unload:  ## and unload it
+	rmmod aerie
+
+.PHONY: install
+install: all  ## module, tool, manual page and completion to DESTDIR and PREFIX
+	install -D -m 644 build/$(kernel)/aerie.ko $(DESTDIR)/lib/modules/$(release)/updates/aerie.ko
+	$(if $(DESTDIR),,depmod $(release))
+	$(MAKE) -C ctl install
+	$(if $(wildcard ctl/aerie@.service),install -D -m 644 ctl/aerie@.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/aerie@.service)
+
+.PHONY: demo
+demo:  ## guests on a throw-away test host, step by step [HOST=vmx]
+	@scripts/demo $(HOST) $(if $(KERNEL),--kernel $(KERNEL))
+
+.PHONY: shell
+shell:  ## a shell on a test host with the module loaded [HOST=] [KERNEL=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	@scripts/lab $(HOST) --kernel $(host_kernel) --interactive
+
+.PHONY: guest
+guest:  ## build/guest/{vmlinuz,initrd.img}, what guests boot from
+	scripts/setup --what lab
+	scripts/guest-initramfs
+
+.PHONY: test
+test:  ## everything; the last line counts the tests [STEPS=..., scripts/test-run --list]
+	@scripts/setup --quiet || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+	@scripts/test-run $(STEPS)
+
+.PHONY: check
+check:  ## the tests that need no test host
+	$(MAKE) -C tests/unit check
+	$(MAKE) -C ctl check
+
+.PHONY: lint
+lint:  ## static checks
+	scripts/lint.sh
+
+.PHONY: selftest
+selftest:  ## the tests on a test host [HOST=] [KERNEL=] [TESTS='guest/*']
+	@scripts/setup --quiet
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/selftest $(HOST) --kernel $(host_kernel) $(if $(TESTS),-- $(TESTS))
+
+.PHONY: test-debug
+test-debug:  ## the same with the debug kernel (hours with HOST=vmx)
+	@$(MAKE) -s selftest KERNEL=debug
+
+.PHONY: fuzz
+fuzz:  ## all fuzzers, FUZZ_SECONDS each (an hour)
+	$(MAKE) -C tests/unit fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
+
+.PHONY: bench
+bench:  ## what exits cost here and with KVM
+	@scripts/setup --quiet --what module,ctl,lab
+	scripts/bench
+
+.PHONY: clean
+clean:  ## remove what was built (downloads stay in the cache folder)
+	rm -rf build

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Completion of the control tool: verbs, their options and the names of VMs, all
+# asked of the tool itself.
+
+_aerie() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local verb=${COMP_WORDS[1]} tool=${COMP_WORDS[0]} words
+
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		words=$("$tool" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+	fi
+
+	# The shell takes --name=value apart at the equals sign.
+	[[ $cur == = ]] && cur=
+	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+	case $prev in
+	-k | --kernel | -i | --initrd | --module)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-m | --memory)
+		mapfile -t COMPREPLY < <(compgen -W "256M 512M 1G 2G 4G" -- "$cur")
+		return
+		;;
+	-t | --timeout)
+		mapfile -t COMPREPLY < <(compgen -W "10s 30s 1min 5min" -- "$cur")
+		return
+		;;
+	-c | --vcpus | -a | --append | --name | --vcpu)
+		return
+		;;
+	esac
+
+	if [[ $cur == -* ]]; then
+		words=$("$tool" help "$verb" 2>/dev/null |
+			sed -n 's/^  \(-[a-z],\|   \) \(--[a-z]*\) .*/\2/p')
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+	fi
+
+	case $verb in
+	start | pause | resume | reset | stop | destroy | show | console | stat)
+		words=$("$tool" list --names 2>/dev/null)
+		;;
+	help)
+		words=$("$tool" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
+		;;
+	*)
+		return
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _aerie aerie

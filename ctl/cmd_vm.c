@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Making VMs and moving them through their life: run, create, start, ... destroy. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "mem.h"
+#include "text.h"
+
+#define DEFAULT_MEMORY	(512ull << 20)
+
+#define OPTIONS_CREATE							\
+	{ .name = "memory", .letter = 'm', .arg = "SIZE",		\
+	  .help = "512M, 4G, ...; default 512M" },			\
+	{ .name = "vcpus", .letter = 'c', .arg = "N",			\
+	  .help = "virtual processors, 1 to 64; default 1" },		\
+	{ .name = "kernel", .letter = 'k', .arg = "FILE",		\
+	  .help = "Linux bzImage or multiboot image; needed" },		\
+	{ .name = "initrd", .letter = 'i', .arg = "FILE",		\
+	  .help = "initial RAM disk of a Linux kernel" },		\
+	{ .name = "append", .letter = 'a', .arg = "TEXT",		\
+	  .help = "kernel command line" },				\
+	{ .name = "module", .arg = "FILE", .many = true,		\
+	  .help = "module of a multiboot image" },			\
+	{ .name = "name", .arg = "NAME",				\
+	  .help = "the VM's name, as the operand VM" }
+
+const struct option_def opts_run[] = {
+	OPTIONS_CREATE,
+	{ .name = "console", .help = "attach to the console; ends when the guest stops" },
+	OPTION_QUIET,
+	OPTION_END
+};
+
+const struct option_def opts_create[] = {
+	OPTIONS_CREATE,
+	OPTION_QUIET,
+	OPTION_END
+};
+
+const struct option_def opts_plain[] = {
+	OPTION_QUIET,
+	OPTION_END
+};
+
+/* What a VM is to be made of, from the command line. */
+struct recipe {
+	char name[AERIE_NAME_MAX + 1];	/* or "": to be found */
+	uint64_t memory;
+	uint32_t vcpus;
+	const char *append;
+	int kernel, initrd;		/* descriptors, initrd -1 for none */
+	int32_t module[AERIE_MODULES_MAX];
+	size_t nr_modules;
+};
+
+static int open_image(const struct args *args, const char *name, const char *option,
+		      const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		complain(name, "cannot %s: %s %s: %s", args->command->name, option, path,
+			 strerror(errno));
+	return fd;
+}
+
+static enum status read_name(const struct args *args, struct recipe *r)
+{
+	const char *option = args_value(args, "name");
+	const char *name = args->nr_operands ? args->operand[0] : option;
+
+	if (args->nr_operands && option && strcmp(option, name))
+		return usage(args, "two names, '%s' and '%s'", name, option);
+	if (!name)
+		return STATUS_OK;
+	if (!name_valid(name))
+		return usage(args, "'%s' is no name for a VM: up to %d letters, digits and . _ -, "
+			     "not starting with . or -", name, AERIE_NAME_MAX);
+	strcpy(r->name, name);
+	return STATUS_OK;
+}
+
+/* The numbers first: nothing is opened for a command line that makes no sense. */
+static enum status read_recipe(const struct args *args, struct recipe *r)
+{
+	const char *memory = args_value(args, "memory"), *vcpus = args_value(args, "vcpus");
+	enum status status = read_name(args, r);
+	size_t i, modules = 0;
+
+	if (status != STATUS_OK)
+		return status;
+	if (memory && !parse_size(memory, &r->memory))
+		return usage(args, "--memory '%s' is no size, write 512M or 4G", memory);
+	if (r->memory < AERIE_MEMORY_MIN)
+		return usage(args, "--memory %s is less than 1M%s", memory,
+			     r->memory >= 1 && r->memory < 65536 ? ", is M or G missing?" : "");
+	if (r->memory > AERIE_MEMORY_MAX)
+		return usage(args, "--memory %s is more than 16T", memory);
+	if (r->memory % 4096)
+		return usage(args, "--memory %s is not a multiple of 4K", memory);
+	if (vcpus && (!parse_u32(vcpus, &r->vcpus) || !r->vcpus || r->vcpus > AERIE_VCPUS_MAX))
+		return usage(args, "--vcpus '%s' is not 1 to %d", vcpus, AERIE_VCPUS_MAX);
+	r->append = args_value(args, "append");
+	if (r->append && strlen(r->append) > AERIE_CMDLINE_MAX)
+		return usage(args, "--append is longer than %d characters", AERIE_CMDLINE_MAX);
+	for (i = 0; i < args->nr_given; i++)
+		modules += !strcmp(args->given[i].option->name, "module");
+	if (modules > AERIE_MODULES_MAX)
+		return usage(args, "more than %d modules", AERIE_MODULES_MAX);
+	if (!args_has(args, "kernel"))
+		return usage(args, "--kernel FILE is missing");
+	return STATUS_OK;
+}
+
+static enum status open_recipe(const struct args *args, struct recipe *r)
+{
+	const char *name = *r->name ? r->name : NULL;
+	const char *initrd = args_value(args, "initrd");
+	size_t i;
+	int fd;
+
+	r->kernel = open_image(args, name, "--kernel", args_value(args, "kernel"));
+	if (r->kernel < 0)
+		return STATUS_FAILED;
+	if (initrd) {
+		r->initrd = open_image(args, name, "--initrd", initrd);
+		if (r->initrd < 0)
+			return STATUS_FAILED;
+	}
+	for (i = 0; i < args->nr_given; i++) {
+		if (strcmp(args->given[i].option->name, "module"))
+			continue;
+		fd = open_image(args, name, "--module", args->given[i].value);
+		if (fd < 0)
+			return STATUS_FAILED;
+		r->module[r->nr_modules++] = fd;
+	}
+	return STATUS_OK;
+}
+
+/* vm1, vm2, ...: the first that no VM has. */
+static enum status find_name(const struct conn *conn, struct recipe *r, struct refusal *e)
+{
+	struct vm_list list;
+	enum status status = vm_list(conn, &list, e);
+	unsigned int n = 0;
+	size_t i;
+
+	do {
+		snprintf(r->name, sizeof(r->name), "vm%u", ++n);
+		for (i = 0; i < list.nr && strcmp(list.vm[i].name, r->name); i++)
+			;
+	} while (i < list.nr);
+	vm_list_free(&list);
+	return status;
+}
+
+static void read_id(struct nlattr **tb, void *arg)
+{
+	*(uint32_t *)arg = get_u32(tb[AERIE_A_VM_ID]);
+}
+
+static enum status create_once(const struct conn *conn, const struct recipe *r, uint32_t *id,
+			       struct refusal *e)
+{
+	struct nl_msg *msg = conn_request(conn, AERIE_CMD_VM_CREATE, 0);
+
+	put_str(msg, AERIE_A_NAME, r->name);
+	put_u64(msg, AERIE_A_MEMORY, r->memory);
+	put_u32(msg, AERIE_A_VCPUS, r->vcpus);
+	put_s32(msg, AERIE_A_KERNEL_FD, r->kernel);
+	if (r->initrd >= 0)
+		put_s32(msg, AERIE_A_INITRD_FD, r->initrd);
+	if (r->nr_modules)
+		put_data(msg, AERIE_A_MODULE_FDS, r->module,
+			 r->nr_modules * sizeof(r->module[0]));
+	if (r->append)
+		put_str(msg, AERIE_A_CMDLINE, r->append);
+	return conn_call(conn, msg, read_id, id, e);
+}
+
+static enum status create(const struct conn *conn, struct recipe *r, uint32_t *id,
+			  struct refusal *e)
+{
+	enum status status;
+
+	if (*r->name)
+		return create_once(conn, r, id, e);
+	/* Somebody else may take the name that we found: then find another. */
+	do {
+		status = find_name(conn, r, e);
+		if (status == STATUS_OK)
+			status = create_once(conn, r, id, e);
+	} while (status == STATUS_FAILED && e->err == EEXIST);
+	return status;
+}
+
+/* A refusal that is about a file names the file. */
+static void fail_create(const struct args *args, const struct recipe *r,
+			const struct refusal *e)
+{
+	const char *name = *r->name ? r->name : NULL;
+
+	if (e->attr == AERIE_A_KERNEL_FD)
+		complain(name, "cannot create: --kernel %s %s", args_value(args, "kernel"),
+			 e->msg);
+	else if (e->attr == AERIE_A_INITRD_FD)
+		complain(name, "cannot create: --initrd %s %s", args_value(args, "initrd"),
+			 e->msg);
+	else if (e->attr == AERIE_A_MODULE_FDS && r->nr_modules == 1)
+		complain(name, "cannot create: --module %s %s", args_value(args, "module"),
+			 e->msg);
+	else if (e->attr == AERIE_A_MODULE_FDS)
+		complain(name, "cannot create: one of the modules %s", e->msg);
+	else
+		fail(name, "cannot create", e);
+}
+
+static void say_created(const struct args *args, const struct recipe *r, const char *how)
+{
+	char size[TEXT_LEN];
+
+	tell(args, r->name, "%s (%u vCPU%s, %s), console: aerie console %s", how, r->vcpus,
+	     r->vcpus == 1 ? "" : "s", text_size(r->memory, size), r->name);
+}
+
+/* The VM exists: run it, and where that fails leave nothing behind. */
+static enum status run(const struct conn *conn, const struct args *args, const struct recipe *r,
+		       uint32_t id, const sigset_t *unblocked)
+{
+	bool attach = args_has(args, "console");
+	struct vm vm = { .id = id }, last;
+	struct console con;
+	struct refusal e, ignored;
+	enum status status = STATUS_OK;
+
+	strcpy(vm.name, r->name);
+	if (attach)
+		status = console_open(&con, conn, r->name, &e);
+	if (status == STATUS_OK) {
+		status = conn_vm_call(conn, AERIE_CMD_VM_START, r->name, NULL, NULL, &e);
+		if (status != STATUS_OK && attach)
+			console_close(&con);
+	}
+	if (status != STATUS_OK) {
+		conn_vm_call(conn, AERIE_CMD_VM_DESTROY, r->name, NULL, NULL, &ignored);
+		fail(r->name, "cannot start", &e);
+		return status;
+	}
+	say_created(args, r, "running");
+	if (!attach)
+		return STATUS_OK;
+
+	sigprocmask(SIG_SETMASK, unblocked, NULL);
+	status = console_attach(&con, conn, &vm, args, &last);
+	console_close(&con);
+	if (last.state == AERIE_STATE_STOPPED && last.stop_kind > AERIE_STOP_FORCED) {
+		complain(r->name, "%s", last.reason);
+		status = STATUS_FAILED;
+	}
+	return status;
+}
+
+static enum status create_or_run(const struct args *args, bool and_run)
+{
+	struct recipe r = { .memory = DEFAULT_MEMORY, .vcpus = 1, .kernel = -1, .initrd = -1 };
+	sigset_t signals, unblocked;
+	struct refusal e;
+	enum status status;
+	uint32_t id = 0;
+	struct conn conn;
+
+	status = read_recipe(args, &r);
+	if (status == STATUS_OK)
+		status = open_recipe(args, &r);
+	if (status == STATUS_OK)
+		status = conn_open(&conn);
+	if (status != STATUS_OK)
+		return status;
+
+	/* Between the two commands is no place to be interrupted at. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, &unblocked);
+
+	status = create(&conn, &r, &id, &e);
+	if (status != STATUS_OK)
+		fail_create(args, &r, &e);
+	else if (and_run)
+		status = run(&conn, args, &r, id, &unblocked);
+	else
+		say_created(args, &r, "created");
+	conn_close(&conn);
+	return status;
+}
+
+enum status cmd_run(const struct args *args)
+{
+	return create_or_run(args, true);
+}
+
+enum status cmd_create(const struct args *args)
+{
+	return create_or_run(args, false);
+}
+
+struct verb {
+	const char *name;
+	int cmd;
+	const char *done;
+	const char *cannot;
+};
+
+static const struct verb verbs[] = {
+	{ "start", AERIE_CMD_VM_START, "running", "cannot start" },
+	{ "pause", AERIE_CMD_VM_PAUSE, "paused", "cannot pause" },
+	{ "resume", AERIE_CMD_VM_RESUME, "running", "cannot resume" },
+	{ "reset", AERIE_CMD_VM_RESET, "reset", "cannot reset" },
+	{ "destroy", AERIE_CMD_VM_DESTROY, "destroyed", "cannot destroy" },
+};
+
+/* One command, for every VM that is named; the first failure is the status. */
+enum status cmd_simple(const struct args *args)
+{
+	const struct verb *verb = verbs;
+	enum status status, first = STATUS_OK;
+	char buf[AERIE_NAME_MAX + 1];
+	struct refusal e;
+	const char *name;
+	struct conn conn;
+	size_t i;
+
+	while (strcmp(verb->name, args->command->name))
+		verb++;
+	status = conn_open(&conn);
+	if (status != STATUS_OK)
+		return status;
+	for (i = 0; i < args->nr_operands; i++) {
+		name = vm_resolve(&conn, args->operand[i], buf);
+		status = conn_vm_call(&conn, verb->cmd, name, NULL, NULL, &e);
+		if (status == STATUS_OK)
+			tell(args, name, "%s", verb->done);
+		else
+			fail(name, verb->cannot, &e);
+		if (first == STATUS_OK)
+			first = status;
+	}
+	conn_close(&conn);
+	return first;
+}

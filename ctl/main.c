@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control tool: the table of verbs. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+const struct command commands[] = {
+	{
+		.name = "run", .operands = "[VM]", .max_operands = 1,
+		.summary = "make a VM and start it",
+		.options = opts_run, .run = cmd_run,
+		.more =
+"  aerie run web -m 512M -c 2 -k vmlinuz -i initrd.img -a \"console=ttyS0\"\n\n"
+"Without a name it is vm1, vm2, ... The VM runs on when the tool ends; aerie stop\n"
+"and aerie destroy end it. With --console on a terminal, Ctrl-] detaches; without\n"
+"one the console is printed until the guest stops, and the exit status is 1 when\n"
+"the guest did not power itself off. A VM that cannot start is not kept.\n"
+	}, {
+		.name = "create", .operands = "[VM]", .max_operands = 1,
+		.summary = "make a VM, do not start it",
+		.options = opts_create, .run = cmd_create,
+		.more =
+"  aerie create web -m 4G -c 4 -k vmlinuz -i initrd.img -a \"console=ttyS0\"\n\n"
+"The files are opened now and read when the VM starts. Memory is taken when the\n"
+"guest touches it.\n"
+	}, {
+		.name = "start", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
+		.summary = "start a VM that was created, or has stopped",
+		.options = opts_plain, .run = cmd_simple,
+		.more =
+"  aerie start web\n\n"
+"It fails where another hypervisor holds the processors (aerie doctor says which),\n"
+"and where the images are not what they should be.\n"
+	}, {
+		.name = "pause", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
+		.summary = "stop a VM's processors; it stays in memory",
+		.options = opts_plain, .run = cmd_simple,
+		.more =
+"  aerie pause web && aerie resume web\n\n"
+"When it returns the guest runs no instruction.\n"
+	}, {
+		.name = "resume", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
+		.summary = "let a paused VM go on",
+		.options = opts_plain, .run = cmd_simple,
+		.more = "  aerie resume web\n"
+	}, {
+		.name = "reset", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
+		.summary = "press the reset button: memory is cleared, the image boots again",
+		.options = opts_plain, .run = cmd_simple,
+		.more = "  aerie reset web\n\nThe guest is not asked: what it has not written is lost.\n"
+	}, {
+		.name = "stop", .operands = "VM", .min_operands = 1, .max_operands = 1,
+		.summary = "press the power button and wait until the guest is off",
+		.options = opts_stop, .run = cmd_stop,
+		.more =
+"  aerie stop web --timeout 30s\n\n"
+"Without --timeout it waits 60 seconds and then gives up with exit status 6; a\n"
+"guest that does not listen to its power button (one without ACPI, or still\n"
+"booting) is then refused at once. With --timeout the button is pressed until it\n"
+"is taken, and the power is cut when the time is up. The stopped VM stays listed\n"
+"with the reason until aerie destroy or aerie start.\n"
+	}, {
+		.name = "destroy", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
+		.summary = "remove a VM, running or not",
+		.options = opts_plain, .run = cmd_simple,
+		.more = "  aerie destroy web\n\nThe guest is not asked: what it has not written is lost.\n"
+	}, {
+		.name = "list", .operands = "",
+		.summary = "the VMs there are",
+		.options = opts_list, .run = cmd_list,
+		.more =
+"  aerie list\n\n"
+"CPU% and EXITS/S are means since the VM was started; 100 is one processor. In\n"
+"JSON, sizes are bytes and times nanoseconds.\n"
+	}, {
+		.name = "show", .operands = "VM", .min_operands = 1, .max_operands = 1,
+		.summary = "all about one VM: configuration, state, threads, mitigations",
+		.options = opts_show, .run = cmd_show,
+		.more =
+"  aerie show web\n\n"
+"A TID is the host thread that is the processor: ps, taskset, chrt, perf and\n"
+"cgroups take it.\n"
+	}, {
+		.name = "console", .operands = "VM", .min_operands = 1, .max_operands = 1,
+		.summary = "attach to a VM's console",
+		.options = opts_plain, .run = cmd_console,
+		.more =
+"  aerie console web\n\n"
+"What was printed before comes first. On a terminal every key goes to the guest but\n"
+"Ctrl-], which detaches. Otherwise the output is copied until the VM stops or is\n"
+"destroyed; stdin goes to the guest unless it is a terminal. Several can watch one\n"
+"console; aerie show names the host tty that it is as well.\n"
+	}, {
+		.name = "stat", .operands = "VM", .min_operands = 1, .max_operands = 1,
+		.summary = "what the guest's exits are and what they cost",
+		.options = opts_stat, .run = cmd_stat,
+		.more =
+"  aerie stat web --histogram\n\n"
+"SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host.\n"
+	}, {
+		.name = "events", .operands = "",
+		.summary = "what happens to VMs, as it happens, until Ctrl-C",
+		.options = opts_events, .run = cmd_events,
+		.more = "  aerie events --json\n"
+	}, {
+		.name = "doctor", .operands = "",
+		.summary = "can this machine run guests, and if not, why and what to do",
+		.options = opts_json, .run = cmd_doctor,
+		.more =
+"  aerie doctor\n\n"
+"Exit status 0: ready; 1: something stands in the way; 5: the module is not loaded.\n"
+	}, {
+		.name = "version", .operands = "",
+		.summary = "versions of the tool and of the module",
+		.options = opts_json, .run = cmd_version,
+		.more = "  aerie version\n"
+	}, {
+		.name = "help", .operands = "[VERB]", .max_operands = 1,
+		.summary = "what the verbs are, and what one does",
+		.options = opts_plain, .run = cmd_help,
+		.more = "  aerie help run\n"
+	},
+	{ .name = NULL }
+};
+
+enum status usage(const struct args *args, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "aerie: %s: ", args->command->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see aerie help %s\n", args->command->name);
+	return STATUS_USAGE;
+}
+
+void tell(const struct args *args, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (args_has(args, "quiet"))
+		return;
+	if (name)
+		fprintf(stderr, "%s: ", name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *stop_text(uint32_t kind, const char *reason, char *buf, size_t size)
+{
+	switch (kind) {
+	case AERIE_STOP_NONE:
+		snprintf(buf, size, "stopped");
+		break;
+	case AERIE_STOP_POWEROFF:
+		snprintf(buf, size, "stopped, powered off by the guest");
+		break;
+	case AERIE_STOP_FORCED:
+		snprintf(buf, size, "stopped, power cut");
+		break;
+	default:
+		snprintf(buf, size, "stopped: %s", reason);
+		break;
+	}
+	return buf;
+}
+
+static enum status no_command(const char *name)
+{
+	const struct command *guess = command_guess(name);
+
+	if (guess)
+		complain(NULL, "no verb '%s', did you mean %s? see aerie help", name, guess->name);
+	else
+		complain(NULL, "no verb '%s', see aerie help", name);
+	return STATUS_USAGE;
+}
+
+enum status cmd_help(const struct args *args)
+{
+	const struct command *command;
+
+	if (!args->nr_operands) {
+		help_all();
+		return STATUS_OK;
+	}
+	command = command_find(args->operand[0]);
+	if (!command)
+		return no_command(args->operand[0]);
+	help_command(command);
+	return STATUS_OK;
+}
+
+/* What was printed must have arrived: a full disk is a failure. */
+static enum status flush(enum status status)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		complain(NULL, "cannot write the output: %s", strerror(errno));
+		return status == STATUS_OK ? STATUS_FAILED : status;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	const char *verb = argc > 1 ? argv[1] : NULL;
+	static struct args args;
+	char error[256];
+
+	if (!verb) {
+		complain(NULL, "a verb is missing, see aerie help");
+		return STATUS_USAGE;
+	}
+	if (!strcmp(verb, "--help") || !strcmp(verb, "-h"))
+		verb = "help";
+	else if (!strcmp(verb, "--version"))
+		verb = "version";
+	command = command_find(verb);
+	if (!command)
+		return no_command(verb);
+	if (!args_parse(&args, command, argv + 2, error, sizeof(error))) {
+		args.command = command;
+		return usage(&args, "%s", error);
+	}
+	if (args_has(&args, "help")) {
+		help_command(command);
+		return flush(STATUS_OK);
+	}
+	return flush(command->run(&args));
+}

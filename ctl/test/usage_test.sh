@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The tool's own refusals and its help, without the module: KTAP, under sanitizers.
+AERIE=${AERIE:-../build/aerie}
+here=$(cd "$(dirname "$0")" && pwd)
+kernel=$here/usage_test.sh		# a file that can be opened is all that is needed
+n=0
+failed=0
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		failed=1
+	fi
+}
+
+# refuses STATUS TEXT ARGUMENT...: the status, one line on stderr with TEXT, no output.
+refuses() {
+	local want=$1 text=$2 status out err
+	shift 2
+	err=$(mktemp)
+	out=$("$AERIE" "$@" 2>"$err" </dev/null)
+	status=$?
+	if [ "$status" = "$want" ] && [ -z "$out" ] && grep -qF -- "$text" "$err" &&
+		[ "$(wc -l <"$err")" = 1 ]; then
+		result 0 "$* is refused"
+	else
+		echo "# status $status, wanted $want; said:"
+		sed 's/^/# /' "$err"
+		result 1 "$* is refused"
+	fi
+	rm -f "$err"
+}
+
+# prints TEXT ARGUMENT...: status 0 and TEXT on stdout, nothing on stderr.
+prints() {
+	local text=$1 out
+	shift
+	if out=$("$AERIE" "$@" 2>&1) && grep -qF -- "$text" <<<"$out"; then
+		result 0 "$* prints"
+	else
+		result 1 "$* prints"
+	fi
+}
+
+verbs="run create start pause resume reset stop destroy list show console stat events doctor
+version help"
+
+echo "TAP version 14"
+refuses 2 "a verb is missing"
+refuses 2 "no verb 'frobnicate', see aerie help" frobnicate
+refuses 2 "did you mean list?" lst
+refuses 2 "no verb 'nonsense'" help nonsense
+refuses 2 "aerie: start: VM... is missing; see aerie help start" start
+refuses 2 "VM is missing" console
+refuses 2 "one argument too many" list web
+refuses 2 "no option --frob" list --frob
+refuses 2 "--json takes no value" list --json=yes
+refuses 2 "--json or --names" list --json --names
+refuses 2 "--kernel FILE is missing" run web
+refuses 2 "is no size" run web -m lots -k "$kernel"
+refuses 2 "is M or G missing?" run web -m 512 -k "$kernel"
+refuses 2 "is less than 1M" run web -m 0 -k "$kernel"
+refuses 2 "not a multiple of 4K" run web -m 1048577 -k "$kernel"
+refuses 2 "is more than 16T" run web -m 17T -k "$kernel"
+refuses 2 "is not 1 to 64" run web -c 0 -k "$kernel"
+refuses 2 "is not 1 to 64" run web -c 65 -k "$kernel"
+refuses 2 "is no name for a VM" run a/b -k "$kernel"
+refuses 2 "is no name for a VM" create "$(printf %032d 0)" -k "$kernel"
+refuses 2 "two names" run web --name other -k "$kernel"
+refuses 2 "--memory is given twice" run web -m 1G -m 2G -k "$kernel"
+refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
+refuses 2 "is no duration" stop web --timeout soon
+refuses 2 "is not 0 to 63" stat web --vcpu 64
+refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
+refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
+refuses 1 "cannot run: --module /nowhere" run web -k "$kernel" --module /nowhere
+prints "exit status: 0 done" help
+prints "exit status: 0 done" --help
+prints "aerie 0." version
+prints "aerie 0." --version
+prints '"tool":' version --json
+for verb in $verbs; do
+	prints "usage: aerie $verb" help "$verb"
+	prints "usage: aerie $verb" "$verb" --help
+done
+if [ ! -e /sys/module/aerie ]; then
+	for verb in start pause resume reset destroy stop show console stat; do
+		refuses 5 "the module is not loaded" "$verb" web
+	done
+	refuses 5 "the module is not loaded" list
+	refuses 5 "the module is not loaded" events
+	refuses 5 "the module is not loaded" run web -k "$kernel"
+fi
+"$AERIE" help >/dev/full 2>/dev/null
+result $(($? != 1)) "help to a full disk is a failure"
+echo "1..$n"
+exit $failed

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The generic netlink family "aerie".
+ *
+ * Every command needs CAP_NET_ADMIN in the initial user namespace (GENL_ADMIN_PERM);
+ * the family lives in the initial network namespace only.
+ * Numbers are append-only. Refusals carry an extended ack with a message and,
+ * where one is at fault, the attribute. -ENOENT with NAME at fault: no such VM.
+ * Descriptors must be readable, of regular files or block devices, not empty.
+ * Attributes of each command (! required, > in the reply):
+ *
+ *   VERSION          > VERSION string, BACKEND, ABI u32
+ *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
+ *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
+ *                      MODULE_FDS binary array of s32;  > NAME, VM_ID
+ *   VM_START         ! NAME
+ *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
+ *   VM_GET           ! NAME (do) or none (dump)
+ *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
+ *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
+ *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE}
+ *   STAT_GET         ! NAME; VCPU_ID u32 (all)
+ *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
+ *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
+ *                      exits that have not happened are left out
+ *   CONSOLE_OPEN     ! NAME                                  > FD s32, TTY
+ *   events           multicast group "events": command EVENT with NAME, VM_ID,
+ *                    EVENT u32, STATE, STOP_KIND, REASON
+ */
+#ifndef _UAPI_AERIE_H
+#define _UAPI_AERIE_H
+
+#define AERIE_GENL_NAME		"aerie"
+#define AERIE_GENL_VERSION	1
+#define AERIE_GENL_GROUP_EVENTS	"events"
+#define AERIE_ABI		1	/* raised with every change of this file */
+#define AERIE_VERSION		"0.1"	/* of module and tool, for people */
+
+/* Limits of the attributes; names and vCPUs as in their comments below. */
+#define AERIE_NAME_MAX		31	/* characters of a VM's name */
+#define AERIE_CMDLINE_MAX	4095	/* characters of a command line */
+#define AERIE_MODULES_MAX	32	/* multiboot modules */
+#define AERIE_VCPUS_MAX		64
+#define AERIE_MEMORY_MIN	(1ull << 20)
+#define AERIE_MEMORY_MAX	(1ull << 44)
+
+enum aerie_cmd {
+	AERIE_CMD_UNSPEC,
+	AERIE_CMD_VERSION,
+	AERIE_CMD_DOCTOR,
+	AERIE_CMD_VM_CREATE,
+	AERIE_CMD_VM_START,
+	AERIE_CMD_VM_PAUSE,
+	AERIE_CMD_VM_RESUME,
+	AERIE_CMD_VM_RESET,
+	AERIE_CMD_VM_POWER_BUTTON,
+	AERIE_CMD_VM_STOP,
+	AERIE_CMD_VM_DESTROY,
+	AERIE_CMD_VM_GET,
+	AERIE_CMD_STAT_GET,
+	AERIE_CMD_CONSOLE_OPEN,
+	AERIE_CMD_EVENT,
+	__AERIE_CMD_MAX
+};
+#define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
+
+enum aerie_attr {
+	AERIE_A_UNSPEC,
+	AERIE_A_PAD,
+	AERIE_A_VERSION,	/* string */
+	AERIE_A_ABI,		/* u32 */
+	AERIE_A_BACKEND,	/* string: "vmx", "svm" */
+	AERIE_A_NAME,		/* string, 1-31 of [A-Za-z0-9._-], not starting with . or - */
+	AERIE_A_VM_ID,		/* u32 */
+	AERIE_A_MEMORY,		/* u64, bytes */
+	AERIE_A_VCPUS,		/* u32 */
+	AERIE_A_KERNEL_FD,	/* s32 */
+	AERIE_A_INITRD_FD,	/* s32 */
+	AERIE_A_MODULE_FDS,	/* binary, s32 each */
+	AERIE_A_CMDLINE,	/* string */
+	AERIE_A_STATE,		/* u32, enum aerie_uapi_state */
+	AERIE_A_STOP_KIND,	/* u32, enum aerie_stop_kind */
+	AERIE_A_REASON,		/* string */
+	AERIE_A_RESIDENT,	/* u64, bytes of guest content held */
+	AERIE_A_TABLES,		/* u64, bytes of map nodes and nested tables */
+	AERIE_A_UPTIME_NS,	/* u64 */
+	AERIE_A_CPU_NS,		/* u64 */
+	AERIE_A_EXITS,		/* u64 */
+	AERIE_A_TTY,		/* string */
+	AERIE_A_VCPU_LIST,	/* nest of AERIE_A_VCPU nests */
+	AERIE_A_VCPU,		/* nest */
+	AERIE_A_VCPU_ID,	/* u32 */
+	AERIE_A_TID,		/* u32, thread id in the initial PID namespace */
+	AERIE_A_VCPU_STATE,	/* string: "running", "halted", "wait-sipi", "parked" */
+	AERIE_A_EXIT_LIST,	/* nest of AERIE_A_EXIT nests */
+	AERIE_A_EXIT,		/* nest */
+	AERIE_A_EXIT_NAME,	/* string */
+	AERIE_A_EXIT_COUNT,	/* u64 */
+	AERIE_A_EXIT_TOTAL,	/* u64, TSC cycles in the host */
+	AERIE_A_EXIT_MIN,	/* u64 */
+	AERIE_A_EXIT_MAX,	/* u64 */
+	AERIE_A_EXIT_HIST,	/* binary, u64[32], log2 buckets */
+	AERIE_A_TSC_KHZ,	/* u32 */
+	AERIE_A_FD,		/* s32, opened in the caller */
+	AERIE_A_EVENT,		/* u32, enum aerie_uapi_event */
+	AERIE_A_CAPS,		/* string, one capability a line */
+	AERIE_A_MITIGATION_LIST,/* nest of AERIE_A_MITIGATION nests */
+	AERIE_A_MITIGATION,	/* nest {NAME-like string, where, active} */
+	AERIE_A_MITIGATION_NAME,/* string */
+	AERIE_A_MITIGATION_WHERE,/* string */
+	AERIE_A_MITIGATION_ACTIVE,/* u8 */
+	AERIE_A_HW_STATE,	/* string: "free", "ours", or who holds the processors */
+	__AERIE_A_MAX
+};
+#define AERIE_A_MAX (__AERIE_A_MAX - 1)
+
+#define AERIE_EXIT_BUCKETS	32	/* bucket n: 2^n to 2^(n+1)-1 cycles */
+
+enum aerie_uapi_state {
+	AERIE_STATE_CREATED,
+	AERIE_STATE_RUNNING,
+	AERIE_STATE_PAUSED,
+	AERIE_STATE_STOPPED,
+};
+
+enum aerie_stop_kind {
+	AERIE_STOP_NONE,
+	AERIE_STOP_POWEROFF,	/* the guest powered itself off */
+	AERIE_STOP_FORCED,	/* power cut by the tool */
+	AERIE_STOP_GUEST,	/* the guest did what no guest may do */
+	AERIE_STOP_HOST,	/* the host could not go on: memory, hardware */
+	AERIE_STOP_UNKNOWN_EXIT,/* an exit Aerie does not know */
+};
+
+enum aerie_uapi_event {
+	AERIE_EV_CREATED,
+	AERIE_EV_STARTED,
+	AERIE_EV_PAUSED,
+	AERIE_EV_RESUMED,
+	AERIE_EV_RESET,
+	AERIE_EV_POWER_BUTTON,
+	AERIE_EV_STOPPED,
+	AERIE_EV_DESTROYED,
+};
+
+#endif

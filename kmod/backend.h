@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the core asks of VMX and SVM: registers, control blocks, entry and exit. */
+#ifndef AERIE_BACKEND_H
+#define AERIE_BACKEND_H
+
+#include "aerie.h"
+
+struct seq_file;
+
+/* Control-register accesses, neutral. */
+enum aerie_cr_op {
+	AERIE_CR_WRITE, AERIE_CR_READ, AERIE_CR_CLTS, AERIE_CR_LMSW,
+	AERIE_CR_SMSW,			/* never decoded by the hardware */
+};
+
+/**
+ * struct aerie_exit - an exit, decoded to what both vendors can say
+ * @kind: enum aerie_exit_kind; starts as AERIE_EXIT_UNCLAIMED
+ * @insn_len: bytes of the exiting instruction, 0 where the hardware does not
+ *	      say (then the core decodes it) or the exit is no instruction's
+ * @hw_reason: the hardware's own number, for traces and dumps
+ * @hw_qual: exit qualification or EXITINFO1
+ *
+ * GPA in @fault is the guest physical address; @fault.gva_valid says whether
+ * @fault.gva holds the guest linear address.
+ */
+struct aerie_exit {
+	u8 kind;
+	u8 insn_len;
+	u32 hw_reason;
+	u64 hw_qual;
+	union {
+		struct {		/* FAULT */
+			gpa_t gpa;
+			gva_t gva;
+			u32 acc;	/* AERIE_ACC_* */
+			bool gva_valid;
+			bool walk;	/* on the guest's own page tables */
+			u8 nr_insn;	/* instruction bytes the hardware gave */
+			u8 insn[15];
+		} fault;
+		struct {		/* PIO */
+			u16 port;
+			u8 size;	/* 1, 2, 4 */
+			bool in;
+			bool string;
+			bool rep;
+			u64 next_rip;	/* SVM's EXITINFO2, else 0 */
+		} pio;
+		struct {		/* CR */
+			u8 cr;		/* 0, 2, 3, 4, 8 */
+			u8 op;		/* enum aerie_cr_op */
+			u8 reg;		/* enum aerie_reg; operand of MOV */
+			u16 lmsw;	/* source of LMSW */
+			bool decoded;	/* false: the core must decode (no assists) */
+		} cr;
+		struct {		/* DR */
+			u8 dr;
+			u8 reg;
+			bool write;
+			bool decoded;
+		} dr;
+		struct {		/* EXCEPTION intercepted by us */
+			u8 vector;
+			bool has_error;
+			u32 error;
+			u64 payload;	/* CR2 or DR6 bits */
+		} exc;
+		struct {		/* TASK_SWITCH */
+			u16 selector;
+			u8 source;	/* 0 CALL, 1 IRET, 2 JMP, 3 IDT gate */
+			bool has_error;
+			u32 error;
+		} task;
+		struct {		/* INVLPG */
+			gva_t gva;
+			bool decoded;
+		} invlpg;
+		struct {		/* MSR (RDMSR/WRMSR operands are in registers) */
+			bool write;
+		} msr;
+	};
+};
+
+/*
+ * Instructions that a guest gets only where the backend lets them through (VMX
+ * has a control for each); the processor must have them too (core/cpuid.c).
+ */
+#define AERIE_CAP_INVPCID	BIT(0)
+#define AERIE_CAP_RDTSCP	BIT(1)	/* RDPID too */
+#define AERIE_CAP_XSAVES	BIT(2)
+
+/**
+ * struct aerie_backend - one vendor's implementation
+ *
+ * Contexts: [S] may sleep; [L] the vCPU is loaded on this processor, preemption
+ * off; [I] as [L] and interrupts off; [P] one processor, interrupts off.
+ */
+struct aerie_backend {
+	const char *name;		/* "vmx" or "svm" */
+	size_t vm_size;			/* bytes of the structure that starts with aerie_vm */
+	size_t vcpu_size;		/* bytes of the one that starts with aerie_vcpu */
+	const struct aerie_pte_ops *pte_ops;	/* set by setup */
+	u64 caps;				/* AERIE_CAP_*, set by setup */
+
+	/* [S] Does the processor have it, on, and complete? 0 or an error and why. */
+	int (*probe)(struct aerie_why *why);
+	/* [S] Allocate module-wide and per-CPU memory; read capabilities. */
+	int (*setup)(struct aerie_why *why);
+	void (*teardown)(void);
+
+	/* [P] Is VMX/SVM operation on already (somebody else has it)? */
+	bool (*cpu_in_use)(void);
+	/* [P] Enter and leave VMX/SVM operation on this processor. */
+	int (*cpu_enable)(void);
+	void (*cpu_disable)(void);
+
+	/* [S] Backend part of a VM and a vCPU; fini undoes a successful init. */
+	int (*vm_init)(struct aerie_vm *vm);
+	void (*vm_fini)(struct aerie_vm *vm);
+	int (*vcpu_init)(struct aerie_vcpu *vcpu);
+	void (*vcpu_fini)(struct aerie_vcpu *vcpu);
+	/* [L] INIT state (SDM, Processor State After Reset); the core sets regs[]. */
+	void (*vcpu_reset)(struct aerie_vcpu *vcpu);
+
+	/* [L] Take and give back the processor: control block, system-call MSRs. */
+	void (*vcpu_load)(struct aerie_vcpu *vcpu, int cpu);
+	void (*vcpu_put)(struct aerie_vcpu *vcpu);
+
+	/*
+	 * [I] Enter the guest, return after the exit with interrupts still off.
+	 * Host interrupts and NMIs that caused the exit are pending or served.
+	 * Returns 0 or a hardware instruction error: the VM is then killed.
+	 */
+	int (*enter)(struct aerie_vcpu *vcpu);
+	/* [I] Fill @exit (zeroed by the core) and vcpu->reinject. */
+	void (*decode_exit)(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+
+	/* [L] Make regs[reg] current; write-back happens in enter from regs_dirty. */
+	void (*cache_reg)(struct aerie_vcpu *vcpu, enum aerie_reg reg);
+	void (*seg_get)(struct aerie_vcpu *vcpu, enum aerie_seg seg, struct aerie_segment *s);
+	void (*seg_set)(struct aerie_vcpu *vcpu, enum aerie_seg seg,
+			const struct aerie_segment *s);
+	u8 (*cpl)(struct aerie_vcpu *vcpu);
+	void (*gdt_get)(struct aerie_vcpu *vcpu, struct aerie_dtable *dt);
+	void (*gdt_set)(struct aerie_vcpu *vcpu, const struct aerie_dtable *dt);
+	void (*idt_get)(struct aerie_vcpu *vcpu, struct aerie_dtable *dt);
+	void (*idt_set)(struct aerie_vcpu *vcpu, const struct aerie_dtable *dt);
+
+	/*
+	 * [L] Values are checked legal by the core (core/cr.c). In PAE paging
+	 * vcpu->pdpte[] is loaded and checked before the call that makes it count;
+	 * EFER.LMA is set and cleared through efer_set before cr0_set changes PG.
+	 */
+	void (*cr0_set)(struct aerie_vcpu *vcpu, u64 val);
+	void (*cr3_set)(struct aerie_vcpu *vcpu, u64 val);
+	void (*cr4_set)(struct aerie_vcpu *vcpu, u64 val);
+	void (*efer_set)(struct aerie_vcpu *vcpu, u64 val);
+	/*
+	 * [L] Debug registers. DR7 lives in the control block on both vendors,
+	 * DR6 only on SVM: on VMX dr6_get and dr6_set are the register itself
+	 * while vcpu->dr_dirty, else vcpu->dr6. DR0-DR3 are the core's business.
+	 */
+	u64 (*dr7_get)(struct aerie_vcpu *vcpu);
+	void (*dr7_set)(struct aerie_vcpu *vcpu, u64 val);
+	u64 (*dr6_get)(struct aerie_vcpu *vcpu);
+	void (*dr6_set)(struct aerie_vcpu *vcpu, u64 val);
+	/* [L] Intercept all MOV DR (the default), or let the guest have the registers. */
+	void (*dr_intercept)(struct aerie_vcpu *vcpu, bool on);
+	void (*tsc_offset_set)(struct aerie_vcpu *vcpu, u64 offset);
+	/* [L] PAT that guest page tables use. */
+	void (*pat_set)(struct aerie_vcpu *vcpu, u64 pat);
+
+	/*
+	 * [L] MSRs whose guest value lives in the control block or the processor:
+	 * FS_BASE, GS_BASE, KERNEL_GS_BASE, STAR, LSTAR, CSTAR, SYSCALL_MASK,
+	 * SYSENTER_CS/ESP/EIP, DEBUGCTL, TSC_AUX (set: vcpu->tsc_aux is already
+	 * written; put it where RDTSCP finds it). 0, or -ENOENT for any other.
+	 */
+	int (*msr_get)(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+	int (*msr_set)(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+
+	/* [L] Events; interrupt window = IF set and no STI/MOV SS shadow. */
+	void (*inject)(struct aerie_vcpu *vcpu, const struct aerie_event *event);
+	bool (*irq_ready)(struct aerie_vcpu *vcpu);
+	bool (*nmi_ready)(struct aerie_vcpu *vcpu);
+	void (*want_irq_window)(struct aerie_vcpu *vcpu, bool on);
+	void (*want_nmi_window)(struct aerie_vcpu *vcpu, bool on);
+	/* [L] STI or MOV SS shadow: bit 0 STI, bit 1 MOV SS. */
+	u32 (*shadow_get)(struct aerie_vcpu *vcpu);
+	void (*shadow_set)(struct aerie_vcpu *vcpu, u32 shadow);
+	/* [L] An instruction was emulated with TF set: pend a single-step #DB. */
+	void (*pend_single_step)(struct aerie_vcpu *vcpu);
+	/*
+	 * [L] The task priority class, CR8. Before an entry the core calls
+	 * cr8_set where the local APIC's differs from vcpu->hw_cr8, and updates
+	 * that. Where the hardware keeps its own copy (SVM's V_TPR), decode_exit
+	 * compares it with vcpu->hw_cr8, and if the guest changed it, updates
+	 * hw_cr8 and calls aerie_lapic_set_cr8(). A guest writes CR8 without an
+	 * exit unless a window is wanted: then it exits (kind CR or INTR_WINDOW)
+	 * when it lowers CR8 below @threshold; 0 wants none.
+	 */
+	void (*cr8_set)(struct aerie_vcpu *vcpu, u8 cr8);
+	void (*want_cr8_window)(struct aerie_vcpu *vcpu, u8 threshold);
+
+	/* [L] Drop translations of this vCPU before the next entry. */
+	void (*flush_tlb)(struct aerie_vcpu *vcpu);
+	/* [L] Drop translations of one guest linear address (INVLPG intercept). */
+	void (*flush_gva)(struct aerie_vcpu *vcpu, gva_t gva);
+
+	/* [L] Print the control block by field name; [S] list capabilities. */
+	void (*dump)(struct aerie_vcpu *vcpu, struct seq_file *m);
+	void (*show_caps)(struct seq_file *m);
+	/* Name of a hardware exit reason, never NULL. */
+	const char *(*reason_name)(u32 hw_reason);
+};
+
+extern const struct aerie_backend *aerie_backend;	/* set before any VM exists */
+
+extern struct aerie_backend aerie_vmx;
+extern struct aerie_backend aerie_svm;
+
+/**
+ * aerie_reg_read() - a guest register
+ * @vcpu: the vCPU, loaded
+ * @reg: which
+ *
+ * CR0, CR3 and CR4 are what the guest believes they hold.
+ */
+static inline u64 aerie_reg_read(struct aerie_vcpu *vcpu, enum aerie_reg reg)
+{
+	if (unlikely(!(vcpu->regs_avail & BIT(reg))))
+		aerie_backend->cache_reg(vcpu, reg);
+	return vcpu->regs[reg];
+}
+
+/**
+ * aerie_reg_write() - set a general register, RIP or RFLAGS
+ * @vcpu: the vCPU, loaded
+ * @reg: below AERIE_REG_CR0; control registers go through core/cr.c
+ * @val: whole value
+ */
+static inline void aerie_reg_write(struct aerie_vcpu *vcpu, enum aerie_reg reg, u64 val)
+{
+	vcpu->regs[reg] = val;
+	vcpu->regs_avail |= BIT(reg);
+	vcpu->regs_dirty |= BIT(reg);
+}
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writes ACPI Machine Language (ACPI Specification, ACPI Machine Language
+ * Specification). The length of an object stands before its content and is
+ * itself of variable length, so it is inserted once the content is there.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "boot/aml.h"
+
+#define AML_ZERO		0x00
+#define AML_ONE			0x01
+#define AML_NAME		0x08
+#define AML_BYTE_PREFIX		0x0a
+#define AML_WORD_PREFIX		0x0b
+#define AML_DWORD_PREFIX	0x0c
+#define AML_STRING_PREFIX	0x0d
+#define AML_SCOPE		0x10
+#define AML_BUFFER		0x11
+#define AML_PACKAGE		0x12
+#define AML_EXT_PREFIX		0x5b
+#define AML_EXT_DEVICE		0x82
+
+/* Small resource descriptors: tag and length in one byte */
+#define RES_IRQ			0x22	/* two bytes of mask: edge, active high */
+#define RES_IO			0x47
+#define RES_IO_DECODE16		0x01
+#define RES_END			0x79
+
+void aml_bytes(struct aml *aml, const void *buf, u32 len)
+{
+	if (aml->full || len > aml->cap - aml->len) {
+		aml->full = true;
+		return;
+	}
+	memcpy(aml->buf + aml->len, buf, len);
+	aml->len += len;
+}
+
+void aml_value(struct aml *aml, u64 val, unsigned int size)
+{
+	aml_bytes(aml, &val, size);
+}
+
+void aml_align(struct aml *aml, u32 align)
+{
+	while (!aml->full && aml->len & (align - 1))
+		aml_value(aml, 0, 1);
+}
+
+/* One name segment is four characters, filled up with underscores. */
+static void name_string(struct aml *aml, const char *name)
+{
+	char seg[] = "____";
+
+	memcpy(seg, name, min_t(size_t, strlen(name), 4));
+	aml_bytes(aml, seg, 4);
+}
+
+u32 aml_scope_begin(struct aml *aml, const char *name)
+{
+	u32 mark;
+
+	aml_value(aml, AML_SCOPE, 1);
+	mark = aml->len;
+	name_string(aml, name);
+	return mark;
+}
+
+u32 aml_device_begin(struct aml *aml, const char *name)
+{
+	u32 mark;
+
+	aml_value(aml, AML_EXT_PREFIX, 1);
+	aml_value(aml, AML_EXT_DEVICE, 1);
+	mark = aml->len;
+	name_string(aml, name);
+	return mark;
+}
+
+u32 aml_package_begin(struct aml *aml, u8 nr_elements)
+{
+	u32 mark;
+
+	aml_value(aml, AML_PACKAGE, 1);
+	mark = aml->len;
+	aml_value(aml, nr_elements, 1);
+	return mark;
+}
+
+static u32 buffer_begin(struct aml *aml, u8 size)
+{
+	u32 mark;
+
+	aml_value(aml, AML_BUFFER, 1);
+	mark = aml->len;
+	aml_integer(aml, size);
+	return mark;
+}
+
+/*
+ * PkgLength counts itself. One byte holds 6 bits; of more, the first has the
+ * number of those that follow in its top two bits and the lowest 4 of the length.
+ */
+void aml_end(struct aml *aml, u32 mark)
+{
+	u32 len = aml->len - mark, extra = 0;
+	u8 *at = aml->buf + mark;
+
+	if (len + 1 > 0x3f)
+		for (extra = 1; (len + 1 + extra) >> (4 + 8 * extra); extra++)
+			;
+	if (aml->full || extra + 1 > aml->cap - aml->len) {
+		aml->full = true;
+		return;
+	}
+	memmove(at + extra + 1, at, len);
+	aml->len += extra + 1;
+	len += extra + 1;
+	if (!extra) {
+		*at = len;
+		return;
+	}
+	*at++ = extra << 6 | (len & 0xf);
+	for (len >>= 4; extra; extra--, len >>= 8)
+		*at++ = len;
+}
+
+void aml_name(struct aml *aml, const char *name)
+{
+	aml_value(aml, AML_NAME, 1);
+	name_string(aml, name);
+}
+
+void aml_integer(struct aml *aml, u32 val)
+{
+	if (val <= 1) {
+		aml_value(aml, val ? AML_ONE : AML_ZERO, 1);
+	} else if (val <= 0xff) {
+		aml_value(aml, AML_BYTE_PREFIX, 1);
+		aml_value(aml, val, 1);
+	} else if (val <= 0xffff) {
+		aml_value(aml, AML_WORD_PREFIX, 1);
+		aml_value(aml, val, 2);
+	} else {
+		aml_value(aml, AML_DWORD_PREFIX, 1);
+		aml_value(aml, val, 4);
+	}
+}
+
+void aml_string(struct aml *aml, const char *str)
+{
+	aml_value(aml, AML_STRING_PREFIX, 1);
+	aml_bytes(aml, str, strlen(str) + 1);
+}
+
+static u32 hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+/* Three letters of 5 bits and four hex digits, most significant byte first. */
+void aml_eisa_id(struct aml *aml, const char *id)
+{
+	u32 val = (id[0] - 0x40) << 26 | (id[1] - 0x40) << 21 | (id[2] - 0x40) << 16 |
+		  hex_digit(id[3]) << 12 | hex_digit(id[4]) << 8 |
+		  hex_digit(id[5]) << 4 | hex_digit(id[6]);
+
+	aml_value(aml, AML_DWORD_PREFIX, 1);
+	aml_value(aml, swab32(val), 4);
+}
+
+void aml_io_irq(struct aml *aml, u16 port, u8 len, unsigned int irq)
+{
+	u32 mark = buffer_begin(aml, 8 + 3 + 2);
+
+	aml_value(aml, RES_IO, 1);
+	aml_value(aml, RES_IO_DECODE16, 1);
+	aml_value(aml, port, 2);	/* lowest base */
+	aml_value(aml, port, 2);	/* highest base */
+	aml_value(aml, 0, 1);		/* alignment: it cannot move */
+	aml_value(aml, len, 1);
+	aml_value(aml, RES_IRQ, 1);
+	aml_value(aml, BIT(irq), 2);
+	aml_value(aml, RES_END, 1);
+	aml_value(aml, 0, 1);		/* checksum: none */
+	aml_end(aml, mark);
+}

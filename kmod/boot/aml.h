@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A writer of bytes, and of the ACPI Machine Language that a DSDT needs. */
+#ifndef AERIE_BOOT_AML_H
+#define AERIE_BOOT_AML_H
+
+#include <linux/types.h>
+
+/**
+ * struct aml - a buffer being filled
+ * @buf: the buffer
+ * @len: bytes written
+ * @cap: its size
+ * @full: something did not fit; what is in the buffer is of no use
+ */
+struct aml {
+	u8 *buf;
+	u32 len, cap;
+	bool full;
+};
+
+/* Plain bytes, little endian. */
+void aml_bytes(struct aml *aml, const void *buf, u32 len);
+void aml_value(struct aml *aml, u64 val, unsigned int size);
+/* Zeroes up to a multiple of @align, a power of two. */
+void aml_align(struct aml *aml, u32 align);
+
+/*
+ * Objects that hold others: between *_begin(), which returns a mark, and
+ * aml_end(), which takes it and inserts the length.
+ */
+u32 aml_scope_begin(struct aml *aml, const char *name);
+u32 aml_device_begin(struct aml *aml, const char *name);
+u32 aml_package_begin(struct aml *aml, u8 nr_elements);
+void aml_end(struct aml *aml, u32 mark);
+
+/* Name (@name, what is written next); names are relative to what they are in. */
+void aml_name(struct aml *aml, const char *name);
+
+/* Data objects. @id is of the form PNP0501. */
+void aml_integer(struct aml *aml, u32 val);
+void aml_string(struct aml *aml, const char *str);
+void aml_eisa_id(struct aml *aml, const char *id);
+
+/* A buffer that says: @len ports at @port, and ISA interrupt @irq. */
+void aml_io_irq(struct aml *aml, u16 port, u8 len, unsigned int irq);
+
+#endif

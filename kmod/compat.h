@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* All that differs between the kernels Aerie builds for: 6.1, 6.12, 7.2. */
+#ifndef AERIE_COMPAT_H
+#define AERIE_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/hrtimer.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+
+/* The 64-bit MSR accessors were renamed in 6.16. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define rdmsrq		rdmsrl
+#define wrmsrq		wrmsrl
+#define rdmsrq_safe	rdmsrl_safe
+#define wrmsrq_safe	wrmsrl_safe
+#endif
+
+/* CPUID has had headers of its own since 6.16. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#include <asm/cpuid/api.h>
+#else
+#include <asm/processor.h>
+#endif
+
+/* hrtimer_init() became hrtimer_setup() in 6.15. */
+static inline void compat_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*fn)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	timer->function = fn;
+#endif
+}
+
+/* tty_operations.write() took and returned int until 6.6. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+typedef ssize_t compat_tty_ret;
+typedef size_t compat_tty_len;
+#else
+typedef int compat_tty_ret;
+typedef int compat_tty_len;
+#endif
+
+/*
+ * Does the host use indirect branch barriers? Until 6.14 a synthetic feature
+ * says so; after it only KVM can read the switch, so decide as the kernel does.
+ */
+static inline bool compat_use_ibpb(void)
+{
+#ifdef X86_FEATURE_USE_IBPB
+	return boot_cpu_has(X86_FEATURE_USE_IBPB);
+#else
+	return boot_cpu_has(X86_FEATURE_IBPB) && boot_cpu_has_bug(X86_BUG_SPECTRE_V2);
+#endif
+}
+
+/* Features that stable updates brought; absent means the host does not do it. */
+static inline bool compat_ibpb_exit_to_user(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	return boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER);
+#else
+	return false;
+#endif
+}
+
+static inline bool compat_clear_cpu_buf_vm(void)
+{
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	return boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF_VM);
+#else
+	return false;
+#endif
+}
+
+static inline bool compat_clear_cpu_buf(void)
+{
+#ifdef X86_FEATURE_CLEAR_CPU_BUF
+	return boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF);
+#else
+	return false;
+#endif
+}
+
+/* The sequence is for KVM alone from 6.19 on; VMX is refused there. */
+static inline bool compat_clear_bhb_vmexit(void)
+{
+#if defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+	return boot_cpu_has(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT);
+#else
+	return false;
+#endif
+}
+
+/* Flexible return and event delivery, known since 6.9. */
+static inline bool compat_fred(void)
+{
+#ifdef X86_FEATURE_FRED
+	return cpu_feature_enabled(X86_FEATURE_FRED);
+#else
+	return false;
+#endif
+}
+
+/*
+ * What VMX needs of the kernel. From 6.19 on it is for KVM alone, above all the
+ * shadow of CR4: probe refuses there, and nothing below is ever called.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define COMPAT_CAN_SET_VMXE	true
+#include <linux/cpu.h>
+#include <asm/desc.h>
+#include <asm/perf_event.h>
+#include <asm/processor.h>
+#include <asm/tlbflush.h>
+
+static inline void compat_vmxe(bool on)
+{
+	if (on)
+		cr4_set_bits(X86_CR4_VMXE);
+	else
+		cr4_clear_bits(X86_CR4_VMXE);
+}
+
+/* An exit has left TR's limit too short for an I/O permission bitmap. */
+static inline void compat_tss_limit_lost(void)
+{
+	invalidate_tss_limit();
+}
+
+/* The driver of processor trace has to know: it may not run in VMX operation. */
+static inline void compat_intel_pt_vmx(bool on)
+{
+	intel_pt_handle_vmx(on);
+}
+
+/* Does the host want the L1D flushed for guests? Exported in kernels that have KVM. */
+static inline bool compat_l1d_flush(void)
+{
+#if IS_ENABLED(CONFIG_KVM_INTEL)
+	return l1tf_mitigation != L1TF_MITIGATION_OFF;
+#else
+	return !cpu_mitigations_off();
+#endif
+}
+#else
+#define COMPAT_CAN_SET_VMXE	false
+
+static inline void compat_vmxe(bool on)
+{
+}
+
+static inline void compat_tss_limit_lost(void)
+{
+}
+
+static inline void compat_intel_pt_vmx(bool on)
+{
+}
+
+static inline bool compat_l1d_flush(void)
+{
+	return false;
+}
+#endif
+
+/*
+ * COMPAT_SYSCORE(NAME, SUSPEND, RESUME): what the last processor does around sleep.
+ * Both take COMPAT_SYSCORE_ARG: data and callbacks are apart since 6.19.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define COMPAT_SYSCORE_ARG	void *unused
+#define COMPAT_SYSCORE(name, on_suspend, on_resume)				\
+	static const struct syscore_ops name##_ops = {				\
+		.suspend = on_suspend, .resume = on_resume			\
+	};									\
+	static struct syscore name = { .ops = &name##_ops }
+#else
+#define COMPAT_SYSCORE_ARG	void
+#define COMPAT_SYSCORE(name, on_suspend, on_resume)				\
+	static struct syscore_ops name = {					\
+		.suspend = on_suspend, .resume = on_resume			\
+	}
+#define register_syscore	register_syscore_ops
+#define unregister_syscore	unregister_syscore_ops
+#endif
+
+/*
+ * Leaving VMX/SVM operation in a crash: kernels call back who registered (6.1
+ * since a stable update that Debian 12 has); from 6.19 only KVM may register.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#include <asm/reboot.h>
+#define compat_emergency_register(fn)	cpu_emergency_register_virt_callback(fn)
+#define compat_emergency_unregister(fn)	cpu_emergency_unregister_virt_callback(fn)
+#else
+#define compat_emergency_register(fn)	((void)(fn))
+#define compat_emergency_unregister(fn)	((void)(fn))
+#endif
+
+/*
+ * The host's breakpoints, while a guest has addresses of its own in DR0-DR3. From
+ * 6.19 on only KVM may have them set again from perf's books, so they are kept here;
+ * one that is set meanwhile by another processor gets its address back only when
+ * perf next schedules it.
+ */
+#include <linux/hw_breakpoint.h>
+#include <asm/debugreg.h>
+struct compat_host_dr {
+	unsigned long dr[4];
+};
+
+static inline void compat_host_dr_keep(struct compat_host_dr *host)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	get_debugreg(host->dr[0], 0);
+	get_debugreg(host->dr[1], 1);
+	get_debugreg(host->dr[2], 2);
+	get_debugreg(host->dr[3], 3);
+#endif
+}
+
+static inline void compat_host_dr_restore(const struct compat_host_dr *host)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	set_debugreg(host->dr[0], 0);
+	set_debugreg(host->dr[1], 1);
+	set_debugreg(host->dr[2], 2);
+	set_debugreg(host->dr[3], 3);
+	set_debugreg(__this_cpu_read(cpu_dr7), 7);
+#else
+	hw_breakpoint_restore();
+#endif
+}
+
+/* Attributes of a dump request, since 6.6 with the request's other information. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define compat_genl_dump_attrs(cb)	(genl_info_dump(cb)->attrs)
+#else
+#define compat_genl_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
+#endif
+
+/* Who may listen to a multicast group: asked since 6.8 and its stable updates. */
+#ifdef GENL_MCAST_CAP_NET_ADMIN
+#define COMPAT_GENL_MCAST_NET_ADMIN	GENL_MCAST_CAP_NET_ADMIN
+#else
+#define COMPAT_GENL_MCAST_NET_ADMIN	0
+#endif
+
+#endif

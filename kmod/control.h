@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the netlink family asks of the core: the life of VMs, by reference. */
+#ifndef AERIE_CONTROL_H
+#define AERIE_CONTROL_H
+
+#include "aerie.h"
+
+/*
+ * What a reference keeps, until the last aerie_vm_put(): config, id, vcpus[]
+ * with stats, lapic and task (a reference to the task_struct), the counters of
+ * mem, reason. Destroying a VM frees the rest (guest memory, devices, console);
+ * who needs that holds vm->lock and has seen a state before AERIE_VM_DYING.
+ */
+
+/**
+ * aerie_vm_create() - make a VM: memory layout, vCPUs parked, devices, nothing loaded
+ * @config: name unique among VMs; on success the VM owns its files and strings
+ * @why: reason of a refusal
+ *
+ * Context: may sleep.
+ * Return: the VM with a reference for the caller, or ERR_PTR(): -EEXIST name
+ * taken, -EINVAL, -ENOMEM, -EBUSY, -ESHUTDOWN while the module goes.
+ */
+struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_why *why);
+
+/* Life cycle. Context: may sleep. Return: 0, or -errno and why. */
+int aerie_vm_start(struct aerie_vm *vm, struct aerie_why *why);	/* load image and run */
+int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why);	/* returns when all parked */
+int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why);
+int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why);
+int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why);
+/* Force to the stopped state (power cut), keeping it listed. */
+int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why);
+/* Remove; returns when nothing of it is left but references. */
+int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
+
+/* By name, with a reference, or NULL. Context: may sleep. */
+struct aerie_vm *aerie_vm_find(const char *name);
+/* The VM with the lowest id >= @id, with a reference, or NULL: for dumps. */
+struct aerie_vm *aerie_vm_next(u32 id);
+void aerie_vm_put(struct aerie_vm *vm);
+
+/* Sum of the vCPUs' counters. @out is zeroed first. */
+void aerie_vm_stats(struct aerie_vm *vm, struct aerie_vcpu_stats *out);
+/* Nanoseconds of processor time of all vCPU threads. */
+u64 aerie_vm_cpu_ns(struct aerie_vm *vm);
+
+/* hw.c: who holds the processors; 0 free or ours, else -EBUSY and why. */
+int aerie_hw_check(struct aerie_why *why);
+
+/* mitigate.c: one line each: name, active or not, where. */
+struct aerie_mitigation {
+	const char *name;
+	const char *where;
+	bool active;
+};
+/* The table; ends with a NULL name. */
+const struct aerie_mitigation *aerie_mitigations(void);
+
+/**
+ * aerie_nl_event() - tell the multicast group that something happened to a VM
+ * @vm: the VM; state, reason_kind and reason already say what is new
+ * @event: AERIE_EV_* of the uapi
+ *
+ * Copies what it tells, a work item sends it: events arrive in the order of the
+ * calls. When memory is short an event may be lost, as on any multicast group.
+ * Context: any up to hard interrupt; takes no lock of the VM.
+ */
+void aerie_nl_event(struct aerie_vm *vm, u32 event);
+int aerie_nl_init(void);
+void aerie_nl_exit(void);
+
+#endif

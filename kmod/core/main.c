@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module load and unload: the init ladder. */
+#include <linux/module.h>
+#include "control.h"
+#include "core/core.h"
+#include "core/mitigate.h"
+#include "dev/chips.h"
+
+const struct aerie_backend *aerie_backend;
+
+/* The vendor whose extensions this processor has, ready for use. */
+static int __init backend_choose(struct aerie_why *why)
+{
+	static struct aerie_backend * const backends[] = { &aerie_vmx, &aerie_svm };
+	int i, err = -EOPNOTSUPP;
+
+	for (i = 0; i < ARRAY_SIZE(backends); i++) {
+		err = backends[i]->probe(why);
+		if (err == -ENODEV)
+			continue;	/* not this vendor */
+		if (err)
+			return err;
+		aerie_backend = backends[i];
+		return 0;
+	}
+	why->msg = "the processor has neither VMX nor SVM, or a hypervisor above hides them";
+	return -EOPNOTSUPP;
+}
+
+static int __init aerie_init(void)
+{
+	struct aerie_why why = {};
+	int err;
+
+	err = backend_choose(&why);
+	if (err)
+		goto err_why;
+	aerie_mitigations_init();
+	err = aerie_backend->setup(&why);
+	if (err)
+		goto err_why;
+	err = aerie_fpu_init();
+	if (err)
+		goto err_backend;
+	err = aerie_hw_init(&why);
+	if (err)
+		goto err_backend;
+	err = aerie_tty_init();
+	if (err)
+		goto err_hw;
+	aerie_debugfs_init();
+	err = aerie_nl_init();
+	if (err)
+		goto err_debugfs;
+	pr_info("aerie: ready, %s\n", aerie_backend->name);
+	return 0;
+
+err_debugfs:
+	aerie_debugfs_exit();
+	aerie_tty_exit();
+err_hw:
+	aerie_hw_exit();
+err_backend:
+	aerie_backend->teardown();
+err_why:
+	pr_err("aerie: cannot load: %s (error %d)\n", why.msg ?: "out of memory", err);
+	return err;
+}
+
+static void __exit aerie_exit(void)
+{
+	aerie_nl_exit();
+	aerie_debugfs_exit();
+	aerie_tty_exit();
+	aerie_hw_exit();
+	aerie_backend->teardown();
+}
+
+module_init(aerie_init);
+module_exit(aerie_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Aerie hypervisor");
+MODULE_VERSION("0.1");

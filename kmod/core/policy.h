@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a guest may see and set: CPUID, MSRs, control registers, time. */
+#ifndef AERIE_CORE_POLICY_H
+#define AERIE_CORE_POLICY_H
+
+#include "types.h"
+
+struct aerie_vcpu;
+struct aerie_vm;
+struct seq_file;
+
+/* cpuid.c */
+
+/**
+ * aerie_cpuid_create() - fix what the VM's processors are, from the host's
+ * @vm: the VM; sets vm->cpuid
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
+int aerie_cpuid_create(struct aerie_vm *vm);
+void aerie_cpuid_destroy(struct aerie_vm *vm);
+/* Answer for @leaf/@subleaf as this vCPU sees it: out[] is EAX EBX ECX EDX. */
+void aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+/* Has the guest feature @feature (X86_FEATURE_* of cpufeatures.h)? */
+bool aerie_guest_has(struct aerie_vm *vm, unsigned int feature);
+/* Is the guest's processor AMD's, or one that follows it? */
+bool aerie_guest_is_amd(struct aerie_vm *vm);
+/* MAXPHYADDR of the guest */
+u32 aerie_guest_phys_bits(struct aerie_vm *vm);
+/* CR4 bits, EFER bits and XCR0 bits that the guest's features allow. */
+u64 aerie_guest_cr4_mask(struct aerie_vm *vm);
+u64 aerie_guest_efer_mask(struct aerie_vm *vm);
+u64 aerie_guest_xcr0_mask(struct aerie_vm *vm);
+
+/* msr.c */
+
+/* RDMSR and WRMSR by the guest. 0, or 1 for #GP(0). Context: vCPU loaded. */
+int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+/* Power-on values of all MSRs msr.c keeps. Context: vCPU loaded. */
+void aerie_msr_reset(struct aerie_vcpu *vcpu);
+/*
+ * MSRs that the guest reads and writes without an exit, for the backends' bitmaps.
+ * Ends with a 0. FS_BASE, GS_BASE, KERNEL_GS_BASE, STAR, LSTAR, CSTAR,
+ * SYSCALL_MASK, SYSENTER_*; backends keep their values.
+ */
+extern const u32 aerie_msr_passthrough[];
+/* Power-on values (not at INIT). Context: vCPU loaded. */
+void aerie_msr_reset(struct aerie_vcpu *vcpu);
+
+/*
+ * cr.c: 0, or what to raise: AERIE_RAISE_GP, with error code 0, or AERIE_RAISE_UD
+ * (debug registers); CR0, CR3 and CR4 also -EAGAIN with vcpu->fault_gpa set, to be
+ * made resident before the instruction is executed again. The caller has checked
+ * the privilege level, CR4.OSXSAVE and DR7.GD. Context: vCPU loaded.
+ */
+#define AERIE_RAISE_GP	1
+#define AERIE_RAISE_UD	6
+int aerie_cr0_write(struct aerie_vcpu *vcpu, u64 val);
+int aerie_cr3_write(struct aerie_vcpu *vcpu, u64 val);
+int aerie_cr4_write(struct aerie_vcpu *vcpu, u64 val);
+int aerie_cr8_write(struct aerie_vcpu *vcpu, u64 val);
+int aerie_efer_write(struct aerie_vcpu *vcpu, u64 val);
+int aerie_xcr0_write(struct aerie_vcpu *vcpu, u32 index, u64 val);
+
+/* time.c */
+
+/* Guest TSC now; the vCPU need not be loaded. */
+u64 aerie_guest_tsc(struct aerie_vcpu *vcpu);
+/* Nanoseconds of aerie_now_ns() at which the guest's TSC reaches @tsc. */
+u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc);
+/* kHz of the guest's TSC, and the local APIC timer's bus frequency in Hz. */
+u32 aerie_tsc_khz(void);
+#define AERIE_APIC_BUS_HZ	1000000000ull
+/* Per VM: take the TSC offset for a fresh start. Per vCPU: kvmclock state. */
+void aerie_time_start(struct aerie_vm *vm);
+int aerie_time_create(struct aerie_vcpu *vcpu);
+void aerie_time_destroy(struct aerie_vcpu *vcpu);
+/* Power-on state (not at INIT), after aerie_time_start(). Context: vCPU loaded. */
+void aerie_time_reset(struct aerie_vcpu *vcpu);
+/* vcpu->cpu has been set: the clock page may have to follow. Context: loaded. */
+void aerie_time_load(struct aerie_vcpu *vcpu);
+/* TSC, TSC_ADJUST and the kvmclock MSRs. 0, or 1 for #GP. Context: vCPU loaded. */
+int aerie_time_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+int aerie_time_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+/* AERIE_REQ_CLOCK: rewrite the page. 0, or -EAGAIN with vcpu->fault_gpa set. */
+int aerie_time_update(struct aerie_vcpu *vcpu);
+
+#endif

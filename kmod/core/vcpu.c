@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU: its thread, its run loop, how others reach it.
+ *
+ * The thread is in one of three places. *Parked*: the VM does not run; the
+ * thread sleeps outside and touches nothing but what aerie_vcpu_call() hands
+ * it. *Halted*: HLT or waiting for a start-up IPI; it sleeps until a request or
+ * an event. *Running*: the run loop below, loaded most of the time.
+ *
+ * Others only ever set a bit in vcpu->requests and kick. The store of
+ * AERIE_VCPU_GUEST to vcpu->mode and the load of requests after it pair with
+ * the store of a request and the load of mode in the kick: one of the two sees
+ * the other, so either the entry is called off or an IPI ends it. An IPI that
+ * is still on its way when a second kick comes serves both: if the vCPU has
+ * meanwhile moved, the IPI kicks once more where it arrives.
+ *
+ * Interrupts are off from the mode change to the exit. Exits in
+ * AERIE_EXITS_IRQOFF are handled before they come on again; a host interrupt
+ * that waits makes the next entry exit at once and is served then.
+ *
+ * Once a tick, and whenever the scheduler or a softirq asks, the vCPU is put:
+ * that is also what tells RCU that this processor passes quiescent states.
+ */
+#include <linux/kthread.h>
+#include <linux/interrupt.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <asm/debugreg.h>
+#include <asm/fpu/api.h>
+#include <asm/tsc.h>
+#include "control.h"
+#include "core/core.h"
+#include "core/policy.h"
+#include "dev/lapic.h"
+#include "trace.h"
+#include "uapi.h"
+
+const char * const aerie_reg_names[AERIE_NR_REGS] = {
+	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+	"rip", "rflags", "cr0", "cr3", "cr4",
+};
+
+/*
+ * An IPI is all it takes: it ends guest execution. It may have been aimed at a
+ * processor that the vCPU has left since, and while it was on its way later
+ * kicks relied on it.
+ */
+static void kick_arrived(void *info)
+{
+	struct aerie_vcpu *vcpu = info;
+
+	smp_mb();	/* the IPI can be sent again; pairs with aerie_vcpu_request() */
+	if (unlikely(READ_ONCE(vcpu->requests) && READ_ONCE(vcpu->mode) == AERIE_VCPU_GUEST))
+		aerie_vcpu_kick(vcpu);
+}
+
+void aerie_vcpu_kick(struct aerie_vcpu *vcpu)
+{
+	int cpu, me;
+
+	switch (READ_ONCE(vcpu->mode)) {
+	case AERIE_VCPU_OUT:
+		wake_up_process(vcpu->task);
+		break;
+	case AERIE_VCPU_GUEST:
+		me = get_cpu();
+		cpu = READ_ONCE(vcpu->cpu);
+		/* On its own processor this is an interrupt: the exit has happened. */
+		if (cpu >= 0 && cpu != me)
+			smp_call_function_single_async(cpu, &vcpu->kick_csd);
+		put_cpu();
+		break;
+	}
+}
+
+/* Take the processor. False where it has left VMX/SVM operation (hotplug). */
+static bool vcpu_load(struct aerie_vcpu *vcpu)
+{
+	kernel_fpu_begin();
+	if (unlikely(!aerie_hw_on())) {
+		kernel_fpu_end();
+		return false;
+	}
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	aerie_fpu_load(vcpu);
+	aerie_backend->vcpu_load(vcpu, vcpu->cpu);
+	aerie_dr_load(vcpu);
+	aerie_time_load(vcpu);
+	WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
+	vcpu->stats->loads++;
+	vcpu->last_put = jiffies;
+	vcpu->check_events = true;
+	return true;
+}
+
+static void vcpu_put(struct aerie_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
+	aerie_dr_put(vcpu);
+	aerie_backend->vcpu_put(vcpu);
+	aerie_fpu_put(vcpu);
+	WRITE_ONCE(vcpu->cpu, -1);
+	kernel_fpu_end();
+}
+
+/* Load, waiting out a processor that is going offline. */
+static void vcpu_load_wait(struct aerie_vcpu *vcpu)
+{
+	while (!vcpu_load(vcpu))
+		schedule_timeout_idle(1);
+}
+
+/* Control registers at reset and INIT (SDM, Processor State After Reset). */
+#define CR0_RESET	(X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)
+
+void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
+{
+	u64 cr0 = CR0_RESET;
+
+	/* INIT keeps CD and NW. */
+	if (init)
+		cr0 = X86_CR0_ET | (aerie_reg_read(vcpu, AERIE_REG_CR0) &
+				    (X86_CR0_CD | X86_CR0_NW));
+	memset(vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs_avail = GENMASK(AERIE_NR_REGS - 1, 0);
+	vcpu->regs_dirty = vcpu->regs_avail;
+	vcpu->regs[AERIE_REG_RDX] = 0x600;
+	vcpu->regs[AERIE_REG_RIP] = 0xfff0;
+	vcpu->regs[AERIE_REG_RFLAGS] = X86_EFLAGS_FIXED;
+	vcpu->cr2 = 0;
+	vcpu->efer = 0;
+	if (vcpu->dr_dirty)
+		aerie_dr_put(vcpu);
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	vcpu->dr6 = DR6_RESERVED;
+	vcpu->dr7 = 0x400;
+	vcpu->reinject.type = AERIE_EVENT_NONE;
+	vcpu->exception.type = AERIE_EVENT_NONE;
+	vcpu->nmi_pending = false;
+	vcpu->nmi_second = false;
+	atomic_set(&vcpu->nmi_queued, 0);
+	aerie_backend->vcpu_reset(vcpu);
+	aerie_backend->efer_set(vcpu, 0);
+	aerie_backend->cr4_set(vcpu, 0);
+	aerie_backend->cr0_set(vcpu, cr0);
+	aerie_backend->cr3_set(vcpu, 0);
+	aerie_backend->dr6_set(vcpu, vcpu->dr6);
+	aerie_backend->dr7_set(vcpu, vcpu->dr7);
+	aerie_backend->flush_tlb(vcpu);
+	if (!init) {
+		aerie_time_reset(vcpu);
+		aerie_msr_reset(vcpu);
+		aerie_fpu_put(vcpu);
+		aerie_fpu_reset(vcpu);
+		aerie_fpu_load(vcpu);
+		/* One at a time: others set bits meanwhile. */
+		clear_bit(AERIE_REQ_EVENT, &vcpu->requests);
+		clear_bit(AERIE_REQ_TLB_FLUSH, &vcpu->requests);
+		clear_bit(AERIE_REQ_APIC, &vcpu->requests);
+		clear_bit(AERIE_REQ_CLOCK, &vcpu->requests);
+	}
+	aerie_lapic_reset(vcpu, init);
+	vcpu->hw_cr8 = 0;
+	aerie_backend->cr8_set(vcpu, 0);
+	vcpu->mp_state = vcpu->id ? AERIE_MP_WAIT_SIPI : AERIE_MP_RUNNING;
+	vcpu->check_events = true;
+}
+
+/* INIT and start-up IPIs that the local APIC has taken. */
+static void vcpu_serve_apic(struct aerie_vcpu *vcpu)
+{
+	struct aerie_lapic *lapic = vcpu->lapic;
+
+	if (test_and_clear_bit(AERIE_LAPIC_INIT, &lapic->pending)) {
+		aerie_vcpu_reset(vcpu, true);
+		/* The bootstrap processor starts again at the reset vector. */
+		if (vcpu->id)
+			vcpu->mp_state = AERIE_MP_WAIT_SIPI;
+	}
+	if (test_and_clear_bit(AERIE_LAPIC_SIPI, &lapic->pending) &&
+	    vcpu->mp_state == AERIE_MP_WAIT_SIPI) {
+		u8 vector = READ_ONCE(lapic->sipi_vector);
+		struct aerie_segment cs;
+
+		aerie_backend->seg_get(vcpu, AERIE_SEG_CS, &cs);
+		cs.selector = vector << 8;
+		cs.base = (u64)vector << 12;
+		aerie_backend->seg_set(vcpu, AERIE_SEG_CS, &cs);
+		aerie_reg_write(vcpu, AERIE_REG_RIP, 0);
+		vcpu->mp_state = AERIE_MP_RUNNING;
+	}
+}
+
+static void vcpu_serve_call(struct aerie_vcpu *vcpu)
+{
+	vcpu->call_fn(vcpu, vcpu->call_arg);
+	complete(&vcpu->call_done);
+}
+
+/* Serve what others have posted. Context: loaded, interrupts on. */
+static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
+{
+	if (test_and_clear_bit(AERIE_REQ_EVENT, &vcpu->requests))
+		vcpu->check_events = true;
+	if (test_and_clear_bit(AERIE_REQ_TLB_FLUSH, &vcpu->requests))
+		aerie_backend->flush_tlb(vcpu);
+	if (test_and_clear_bit(AERIE_REQ_CALL, &vcpu->requests))
+		vcpu_serve_call(vcpu);
+	if (test_bit(AERIE_REQ_PARK, &vcpu->requests))
+		return AERIE_NEXT_STOP;
+	if (test_and_clear_bit(AERIE_REQ_APIC, &vcpu->requests))
+		vcpu_serve_apic(vcpu);
+	if (test_and_clear_bit(AERIE_REQ_CLOCK, &vcpu->requests) &&
+	    aerie_time_update(vcpu) == -EAGAIN) {
+		set_bit(AERIE_REQ_CLOCK, &vcpu->requests);
+		vcpu->fault_acc = AERIE_ACC_WRITE;
+		return AERIE_NEXT_FAULT;
+	}
+	return vcpu->mp_state == AERIE_MP_RUNNING ? AERIE_NEXT_ENTER : AERIE_NEXT_HALT;
+}
+
+static bool vcpu_must_put(struct aerie_vcpu *vcpu)
+{
+	return need_resched() || local_softirq_pending() || vcpu->last_put != jiffies;
+}
+
+/*
+ * The loaded section: enter, handle, enter again, until something needs the
+ * vCPU put. Interrupts are on at both ends.
+ */
+static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
+{
+	struct aerie_exit exit;
+	enum aerie_next next;
+	u64 exited = 0, entered;
+	unsigned int kind = AERIE_EXIT_UNCLAIMED;
+	int err;
+
+	for (;;) {
+		if (unlikely(READ_ONCE(vcpu->requests))) {
+			if (irqs_disabled())
+				local_irq_enable();
+			next = vcpu_serve(vcpu);
+			if (next != AERIE_NEXT_ENTER)
+				return next;
+		}
+		if (!irqs_disabled())
+			local_irq_disable();
+		WRITE_ONCE(vcpu->mode, AERIE_VCPU_GUEST);
+		smp_mb();	/* pairs with aerie_vcpu_request() */
+		if (unlikely(READ_ONCE(vcpu->requests) || vcpu_must_put(vcpu))) {
+			WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
+			local_irq_enable();
+			if (vcpu_must_put(vcpu))
+				return AERIE_NEXT_PUT;
+			continue;
+		}
+		if (vcpu->hw_cr8 != aerie_lapic_cr8(vcpu)) {
+			vcpu->hw_cr8 = aerie_lapic_cr8(vcpu);
+			aerie_backend->cr8_set(vcpu, vcpu->hw_cr8);
+		}
+		if (vcpu->check_events || vcpu->reinject.type || vcpu->exception.type) {
+			vcpu->check_events = false;
+			aerie_event_prepare(vcpu);
+		}
+		trace_aerie_entry(vcpu);
+		entered = rdtsc();
+		if (exited)
+			aerie_stats_exit(vcpu, kind, entered - exited);
+
+		err = aerie_backend->enter(vcpu);
+
+		exited = rdtsc();
+		vcpu->stats->guest_tsc += exited - entered;
+		WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
+		if (unlikely(err)) {
+			local_irq_enable();
+			aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST,
+				      "vCPU %u: the processor refused the entry, error %d",
+				      vcpu->id, err);
+			return AERIE_NEXT_STOP;
+		}
+		memset(&exit, 0, sizeof(exit));
+		aerie_backend->decode_exit(vcpu, &exit);
+		trace_aerie_exit(vcpu, exit.kind, exit.hw_reason, exit.hw_qual);
+		if (!(AERIE_EXITS_IRQOFF & BIT_ULL(exit.kind)))
+			local_irq_enable();
+		next = aerie_exit_handle(vcpu, &exit);
+		kind = exit.kind;
+		if (next != AERIE_NEXT_ENTER) {
+			if (irqs_disabled())
+				local_irq_enable();
+			aerie_stats_exit(vcpu, kind, rdtsc() - exited);
+			return next;
+		}
+	}
+}
+
+/* Make the page that the loaded section could not get resident. May sleep. */
+static void vcpu_populate(struct aerie_vcpu *vcpu)
+{
+	int err = aerie_mem_fault(&vcpu->vm->mem, vcpu->fault_gpa, vcpu->fault_acc, GFP_KERNEL);
+
+	if (err == -ENOMEM)
+		aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST,
+			      "vCPU %u: the host has no memory for guest page 0x%llx",
+			      vcpu->id, vcpu->fault_gpa);
+}
+
+static bool vcpu_has_work(struct aerie_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || kthread_should_stop() ||
+	       (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu));
+}
+
+/* Sleep in HLT or while waiting for a start-up IPI. */
+static void vcpu_halt(struct aerie_vcpu *vcpu)
+{
+	vcpu->stats->halts++;
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (vcpu_has_work(vcpu))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	if (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu))
+		vcpu->mp_state = AERIE_MP_RUNNING;
+}
+
+/*
+ * Sleep while the VM does not run. The check and the change of vcpu->parked are
+ * one step under state_lock, so that whoever has stopped the VM and sees parked
+ * knows that the vCPU stays where it is.
+ */
+static void vcpu_park(struct aerie_vcpu *vcpu)
+{
+	struct aerie_vm *vm = vcpu->vm;
+	bool run = false;
+
+	while (!run && !kthread_should_stop()) {
+		spin_lock_irq(&vm->state_lock);
+		clear_bit(AERIE_REQ_PARK, &vcpu->requests);
+		run = aerie_vm_may_run(vm);
+		vcpu->parked = !run;
+		spin_unlock_irq(&vm->state_lock);
+		if (run)
+			break;
+		wake_up_all(&vm->state_wait);
+		if (test_and_clear_bit(AERIE_REQ_CALL, &vcpu->requests)) {
+			vcpu_load_wait(vcpu);
+			vcpu_serve_call(vcpu);
+			vcpu_put(vcpu);
+			continue;
+		}
+		set_current_state(TASK_IDLE);
+		if (!aerie_vm_may_run(vm) && !kthread_should_stop() &&
+		    !test_bit(AERIE_REQ_CALL, &vcpu->requests))
+			schedule();
+		__set_current_state(TASK_RUNNING);
+	}
+}
+
+static int vcpu_thread(void *arg)
+{
+	struct aerie_vcpu *vcpu = arg;
+	enum aerie_next next;
+
+	vcpu_park(vcpu);
+	while (!kthread_should_stop()) {
+		if (test_bit(AERIE_REQ_PARK, &vcpu->requests) || !aerie_vm_may_run(vcpu->vm)) {
+			vcpu_park(vcpu);
+			continue;
+		}
+		if (vcpu->mp_state != AERIE_MP_RUNNING && !READ_ONCE(vcpu->requests)) {
+			vcpu_halt(vcpu);
+			continue;
+		}
+		vcpu_load_wait(vcpu);
+		next = vcpu_serve(vcpu);
+		if (next == AERIE_NEXT_ENTER)
+			next = vcpu_run_loaded(vcpu);
+		vcpu_put(vcpu);
+		switch (next) {
+		case AERIE_NEXT_FAULT:
+			vcpu_populate(vcpu);
+			break;
+		case AERIE_NEXT_YIELD:
+			yield();
+			break;
+		case AERIE_NEXT_PUT:
+			/* Not only RCU: a guest need not ever sleep. */
+			cond_resched_tasks_rcu_qs();
+			break;
+		case AERIE_NEXT_ENTER:
+		case AERIE_NEXT_HALT:
+		case AERIE_NEXT_STOP:
+			break;
+		}
+	}
+	return 0;
+}
+
+int aerie_vcpu_call(struct aerie_vcpu *vcpu, void (*fn)(struct aerie_vcpu *, void *),
+		    void *arg)
+{
+	struct aerie_vm *vm = vcpu->vm;
+	int err = 0;
+
+	mutex_lock(&vm->call_lock);
+	if (READ_ONCE(vm->state) == AERIE_VM_DYING || !vm->holds_cpus) {
+		err = -ESHUTDOWN;
+	} else {
+		vcpu->call_fn = fn;
+		vcpu->call_arg = arg;
+		reinit_completion(&vcpu->call_done);
+		aerie_vcpu_request(vcpu, AERIE_REQ_CALL);
+		wait_for_completion(&vcpu->call_done);
+	}
+	mutex_unlock(&vm->call_lock);
+	return err;
+}
+
+struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
+{
+	struct aerie_vcpu *vcpu;
+	int err = -ENOMEM;
+
+	vcpu = kzalloc(aerie_backend->vcpu_size, GFP_KERNEL_ACCOUNT);
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = -1;
+	init_completion(&vcpu->call_done);
+	INIT_CSD(&vcpu->kick_csd, kick_arrived, vcpu);
+	vcpu->stats = kzalloc(sizeof(*vcpu->stats), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->stats)
+		goto err_free;
+	err = aerie_fpu_create(vcpu);
+	if (err)
+		goto err_stats;
+	err = aerie_time_create(vcpu);
+	if (err)
+		goto err_fpu;
+	err = aerie_lapic_create(vcpu);
+	if (err)
+		goto err_time;
+	err = aerie_backend->vcpu_init(vcpu);
+	if (err)
+		goto err_lapic;
+	vcpu->task = kthread_create(vcpu_thread, vcpu, "aerie-%s/%u", vm->config.name, id);
+	if (IS_ERR(vcpu->task)) {
+		err = PTR_ERR(vcpu->task);
+		goto err_backend;
+	}
+	get_task_struct(vcpu->task);
+	wake_up_process(vcpu->task);
+	return vcpu;
+
+err_backend:
+	aerie_backend->vcpu_fini(vcpu);
+err_lapic:
+	aerie_lapic_destroy(vcpu);
+err_time:
+	aerie_time_destroy(vcpu);
+err_fpu:
+	aerie_fpu_destroy(vcpu);
+err_stats:
+	kfree(vcpu->stats);
+err_free:
+	kfree(vcpu);
+	return ERR_PTR(err);
+}
+
+void aerie_vcpu_stop(struct aerie_vcpu *vcpu)
+{
+	kthread_stop(vcpu->task);
+	aerie_backend->vcpu_fini(vcpu);
+}
+
+void aerie_vcpu_kicks_sent(struct aerie_vcpu *vcpu)
+{
+	while (READ_ONCE(vcpu->kick_csd.node.u_flags) & CSD_FLAG_LOCK)
+		cpu_relax();
+}
+
+void aerie_vcpu_free(struct aerie_vcpu *vcpu)
+{
+	aerie_lapic_destroy(vcpu);
+	put_task_struct(vcpu->task);
+	aerie_time_destroy(vcpu);
+	aerie_fpu_destroy(vcpu);
+	kfree(vcpu->stats);
+	kfree(vcpu);
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lookup of port and memory ranges: a sorted array under RCU.
+ *
+ * A table never changes size. Claiming builds a new one and swaps the pointer;
+ * releasing clears the entry's range in the live table, which needs no memory and
+ * so cannot fail, and the next claim leaves cleared entries out. Entries carry
+ * their own copy of base and end, so that a search touches one array only.
+ *
+ * Readers disable preemption, which is an RCU reader on every configuration and
+ * costs nothing on a loaded vCPU, whose preemption is off already.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/overflow.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "dev/bus.h"
+
+struct bus_entry {
+	u64 base, last;			/* both inclusive */
+	struct aerie_range *range;	/* NULL once released */
+};
+
+struct aerie_bus_table {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct bus_entry entries[];
+};
+
+void aerie_bus_init(struct aerie_bus *bus)
+{
+	RCU_INIT_POINTER(bus->table, NULL);
+}
+
+void aerie_bus_fini(struct aerie_bus *bus)
+{
+	struct aerie_bus_table *table = rcu_dereference_protected(bus->table, true);
+
+	RCU_INIT_POINTER(bus->table, NULL);
+	kfree(table);
+}
+
+int aerie_bus_claim(struct aerie_bus *bus, struct aerie_range *range)
+{
+	struct aerie_bus_table *old = rcu_dereference_protected(bus->table, true);
+	struct bus_entry entry = { .base = range->base, .range = range };
+	struct aerie_bus_table *table;
+	unsigned int i, n = 0;
+	bool placed = false;
+
+	if (!range->len || check_add_overflow(range->base, range->len - 1, &entry.last))
+		return -EINVAL;
+	table = kmalloc(struct_size(table, entries, (old ? old->nr : 0) + 1), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; old && i < old->nr; i++) {
+		if (!old->entries[i].range)
+			continue;
+		if (old->entries[i].base <= entry.last && entry.base <= old->entries[i].last) {
+			kfree(table);
+			return -EBUSY;
+		}
+		if (!placed && entry.base < old->entries[i].base) {
+			table->entries[n++] = entry;
+			placed = true;
+		}
+		table->entries[n++] = old->entries[i];
+	}
+	if (!placed)
+		table->entries[n++] = entry;
+	table->nr = n;
+	rcu_assign_pointer(bus->table, table);
+	if (old)
+		kfree_rcu(old, rcu);
+	return 0;
+}
+
+int aerie_bus_claim_all(struct aerie_bus *bus, struct aerie_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = aerie_bus_claim(bus, &ranges[i]);
+		if (err) {
+			aerie_bus_release_all(bus, ranges, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+void aerie_bus_release(struct aerie_bus *bus, struct aerie_range *range)
+{
+	aerie_bus_release_all(bus, range, 1);
+}
+
+void aerie_bus_release_all(struct aerie_bus *bus, struct aerie_range *ranges, unsigned int nr)
+{
+	struct aerie_bus_table *table = rcu_dereference_protected(bus->table, true);
+	bool found = false;
+	unsigned int i, j;
+
+	for (i = 0; table && i < table->nr; i++) {
+		for (j = 0; j < nr; j++) {
+			if (table->entries[i].range == &ranges[j]) {
+				WRITE_ONCE(table->entries[i].range, NULL);
+				found = true;
+			}
+		}
+	}
+	/* Also readers of earlier tables are gone after this. */
+	if (found)
+		synchronize_rcu_expedited();
+}
+
+/* The range that claims all of the access, or NULL. Preemption is disabled. */
+static struct aerie_range *bus_find(struct aerie_bus *bus, u64 addr, unsigned int size)
+{
+	const struct aerie_bus_table *table = rcu_dereference_sched(bus->table);
+	unsigned int low = 0, high, mid;
+	u64 last;
+
+	if (!table || check_add_overflow(addr, (u64)size - 1, &last))
+		return NULL;
+	high = table->nr;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (table->entries[mid].last < addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == table->nr || addr < table->entries[low].base || last > table->entries[low].last)
+		return NULL;
+	return READ_ONCE(table->entries[low].range);
+}
+
+static u64 size_mask(unsigned int size)
+{
+	return size < 8 ? (1ull << (size * 8)) - 1 : ~0ull;
+}
+
+int aerie_bus_read(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
+		   unsigned int size, u64 *val)
+{
+	struct aerie_range *range;
+
+	preempt_disable();
+	range = bus_find(bus, addr, size);
+	*val = range ? range->ops->read(range, vcpu, addr - range->base, size) : ~0ull;
+	preempt_enable();
+	*val &= size_mask(size);
+	return range ? 0 : -ENXIO;
+}
+
+int aerie_bus_write(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
+		    unsigned int size, u64 val)
+{
+	struct aerie_range *range;
+
+	preempt_disable();
+	range = bus_find(bus, addr, size);
+	if (range)
+		range->ops->write(range, vcpu, addr - range->base, size, val & size_mask(size));
+	preempt_enable();
+	return range ? 0 : -ENXIO;
+}
+
+void aerie_bus_for_each(struct aerie_bus *bus,
+			void (*fn)(const struct aerie_range *range, void *arg),
+			void *arg)
+{
+	const struct aerie_bus_table *table;
+	const struct aerie_range *range;
+	unsigned int i;
+
+	preempt_disable();
+	table = rcu_dereference_sched(bus->table);
+	for (i = 0; table && i < table->nr; i++) {
+		range = READ_ONCE(table->entries[i].range);
+		if (range)
+			fn(range, arg);
+	}
+	preempt_enable();
+}

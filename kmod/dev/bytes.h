@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Wide accesses to byte-wide chips, which the ISA bus makes several byte accesses. */
+#ifndef AERIE_DEV_BYTES_H
+#define AERIE_DEV_BYTES_H
+
+#include <linux/types.h>
+
+static inline u64 aerie_bytes_read(void *chip, u64 off, unsigned int size,
+				   u8 (*read)(void *chip, u64 off))
+{
+	unsigned int i;
+	u64 val = 0;
+
+	for (i = 0; i < size; i++)
+		val |= (u64)read(chip, off + i) << (8 * i);
+	return val;
+}
+
+static inline void aerie_bytes_write(void *chip, u64 off, unsigned int size, u64 val,
+				     void (*write)(void *chip, u64 off, u8 val))
+{
+	unsigned int i;
+
+	for (i = 0; i < size; i++)
+		write(chip, off + i, val >> (8 * i));
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Calls between the chips of the PC: interrupt controllers, power, console. */
+#ifndef AERIE_DEV_CHIPS_H
+#define AERIE_DEV_CHIPS_H
+
+#include "types.h"
+
+struct aerie_console;
+struct aerie_ioapic;
+struct aerie_pic;
+struct aerie_vm;
+
+/* pic.c: the 8259 pair */
+
+/* Drive input @line (0-15). Context: any up to hard interrupt. */
+void aerie_pic_set(struct aerie_pic *pic, unsigned int line, bool high);
+/* Is INTR asserted? Any thread. */
+bool aerie_pic_pending(struct aerie_pic *pic);
+/* Interrupt acknowledge cycle: the vector (spurious where nothing is pending). */
+u8 aerie_pic_ack(struct aerie_pic *pic);
+/* Called by the PIC when INTR rises: wakes the vCPU that takes ExtINT (core/irq.c). */
+void aerie_pic_intr(struct aerie_vm *vm);
+
+/* ioapic.c: 24 pins */
+
+#define AERIE_IOAPIC_BASE	0xfec00000u
+
+/* Drive input @pin (0-23). Context: any up to hard interrupt. */
+void aerie_ioapic_set(struct aerie_ioapic *ioapic, unsigned int pin, bool high);
+/* A local APIC finished a level-triggered @vector. Context: any. */
+void aerie_ioapic_eoi(struct aerie_ioapic *ioapic, u8 vector);
+
+/* pm.c: ACPI fixed hardware */
+
+#define AERIE_PM1A_EVT_PORT	0x600	/* PM1 event block, 4 bytes */
+#define AERIE_PM1A_CNT_PORT	0x604	/* PM1 control block, 2 bytes */
+#define AERIE_PM_TMR_PORT	0x608	/* PM timer, 4 bytes, 3.579545 MHz */
+#define AERIE_PM_S5_TYP		5	/* SLP_TYP of S5, as in the DSDT */
+#define AERIE_RESET_PORT	0xcf9	/* reset control; value 6 resets */
+
+/**
+ * aerie_pm_power_button() - press the ACPI power button
+ * @vm: the VM
+ *
+ * Return: 0, or -EOPNOTSUPP where the guest has not enabled the button's event.
+ * Context: any up to hard interrupt.
+ */
+int aerie_pm_power_button(struct aerie_vm *vm);
+
+/* Called by pm.c when the guest enters S5 (core/vm.c): the VM stops. Any context. */
+void aerie_vm_power_off(struct aerie_vm *vm);
+
+/* serial.c: 8250/16550A at 0x3f8, connected to the VM's console */
+
+/* Bytes typed at the console; returns how many the receiver took. Any context. */
+size_t aerie_serial_receive(struct aerie_vm *vm, const u8 *buf, size_t len);
+
+/* console.c: scroll-back ring, watchers' descriptors; tty.c: the host tty */
+
+#define AERIE_CONSOLE_RING	(64u << 10)	/* bytes kept for late watchers */
+
+/* Context: may sleep. Return: 0 or an error. Sets vm->console. */
+int aerie_console_create(struct aerie_vm *vm);
+void aerie_console_destroy(struct aerie_vm *vm);
+/* Output from the guest. Context: any up to hard interrupt. */
+void aerie_console_put(struct aerie_console *con, const u8 *buf, size_t len);
+/* The receiver has room again: push what waits. Context: any. */
+void aerie_console_room(struct aerie_console *con);
+/**
+ * aerie_console_open() - a descriptor that reads output and writes input
+ * @vm: the VM; the descriptor holds its own reference to the console
+ *
+ * Reads start at the oldest byte in the ring and end (0) when the VM is
+ * destroyed; poll() works; every descriptor sees all output.
+ * Context: the caller's process; may sleep.
+ * Return: a new file, or ERR_PTR().
+ */
+struct file *aerie_console_open(struct aerie_vm *vm);
+/* Name of the host tty, for example "ttyAERIE0". */
+const char *aerie_console_tty(struct aerie_vm *vm);
+/* tty driver: module load and unload */
+int aerie_tty_init(void);
+void aerie_tty_exit(void);
+
+#endif

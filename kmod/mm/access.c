@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Checked access to guest memory by the host: the only way devices and emulation reach it. */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include "mm/map.h"
+
+static void *ref_kaddr(const struct aerie_frame_ref *ref, gpa_t gpa)
+{
+	return __va(ref->pfn << PAGE_SHIFT) + (gpa & (PAGE_SIZE - 1));
+}
+
+/*
+ * Copies of 1, 2, 4 and 8 aligned bytes are single accesses, so that what a
+ * vCPU changes meanwhile (a page-table entry, a ring index) is seen whole.
+ */
+static void copy_once(void *dst, const void *src, size_t len)
+{
+	if (((uintptr_t)src | (uintptr_t)dst) & (len - 1))
+		goto bytes;
+	switch (len) {
+	case 1:
+		WRITE_ONCE(*(u8 *)dst, READ_ONCE(*(const u8 *)src));
+		return;
+	case 2:
+		WRITE_ONCE(*(u16 *)dst, READ_ONCE(*(const u16 *)src));
+		return;
+	case 4:
+		WRITE_ONCE(*(u32 *)dst, READ_ONCE(*(const u32 *)src));
+		return;
+	case 8:
+		WRITE_ONCE(*(u64 *)dst, READ_ONCE(*(const u64 *)src));
+		return;
+	}
+bytes:
+	memcpy(dst, src, len);
+}
+
+static size_t page_rest(gpa_t gpa, size_t len)
+{
+	return min_t(size_t, len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
+}
+
+int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+
+	/* The common case: within a page that is there, which only RAM ever is. */
+	if (len <= PAGE_SIZE - (gpa & (PAGE_SIZE - 1)) &&
+	    aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref)) {
+		copy_once(buf, ref_kaddr(&ref, gpa), len);
+		return 0;
+	}
+	if (!aerie_mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	while (len) {
+		size_t n = page_rest(gpa, len);
+
+		if (aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref))
+			copy_once(buf, ref_kaddr(&ref, gpa), n);
+		else
+			memset(buf, 0, n);
+		gpa += n;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t len, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	int err;
+
+	if (!aerie_mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	while (len) {
+		size_t n = page_rest(gpa, len);
+
+		err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		if (err)
+			return err;
+		copy_once(ref_kaddr(&ref, gpa), buf, n);
+		gpa += n;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+#define CMPXCHG_AS(type) ({						\
+	type _old = *old;						\
+	bool _same = try_cmpxchg((type *)p, &_old, (type)new);		\
+	*old = _old;							\
+	_same; })
+
+int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+		      u64 *old, u64 new, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	void *p;
+	int err;
+
+	if (gpa & (size - 1))
+		return -EINVAL;
+	if (!aerie_mem_is_ram(mem, gpa, size))
+		return -EFAULT;
+	err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+	if (err)
+		return err;
+	p = ref_kaddr(&ref, gpa);
+	switch (size) {
+	case 1:
+		return CMPXCHG_AS(u8);
+	case 2:
+		return CMPXCHG_AS(u16);
+	case 4:
+		return CMPXCHG_AS(u32);
+	case 8:
+		return CMPXCHG_AS(u64);
+	}
+	return -EINVAL;
+}
+
+int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+
+	if (!aerie_mem_is_ram(mem, gpa, 1))
+		return -EFAULT;
+	return aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+}
+
+void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa)
+{
+	struct aerie_frame_ref ref;
+
+	if (!aerie_mem_is_ram(mem, gpa, 1) || !aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref))
+		return NULL;
+	return ref_kaddr(&ref, gpa);
+}

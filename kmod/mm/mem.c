@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The memory of one VM: its layout, its life, its nested faults. */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include "mm/map.h"
+
+static void ram_add(struct aerie_mem *mem, gpa_t start, gpa_t end)
+{
+	if (start < end)
+		mem->ram[mem->nr_ram++] = (struct aerie_ram){ start, end };
+}
+
+/*
+ * As on a PC: @bytes of RAM from 0, less the VGA hole, and what does not fit
+ * below the PCI hole continues at 4 GiB. The BIOS area is RAM that the memory
+ * map given to the guest reserves.
+ */
+static void ram_layout(struct aerie_mem *mem, u64 bytes)
+{
+	u64 low = min_t(u64, bytes, AERIE_PCI_HOLE_START);
+
+	mem->nr_ram = 0;
+	ram_add(mem, 0, min_t(u64, low, AERIE_LOWMEM_END));
+	ram_add(mem, AERIE_HIGHMEM_START, low);
+	ram_add(mem, AERIE_PCI_HOLE_END, AERIE_PCI_HOLE_END + bytes - low);
+}
+
+int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops *ops)
+{
+	int err;
+
+	if (bytes & (PAGE_SIZE - 1) || bytes < (1u << 20) || bytes > 1ull << 46)
+		return -EINVAL;
+	memset(mem, 0, sizeof(*mem));
+	mem->bytes = bytes;
+	ram_layout(mem, bytes);
+	mem->map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!mem->map)
+		return -ENOMEM;
+	atomic_long_set(&mem->nodes, 1);
+	err = aerie_npt_init(&mem->npt, ops);
+	if (err) {
+		free_page((unsigned long)mem->map);
+		mem->map = NULL;
+	}
+	return err;
+}
+
+void aerie_mem_fini(struct aerie_mem *mem)
+{
+	if (!mem->map)
+		return;
+	aerie_npt_fini(&mem->npt);
+	aerie_map_clear(mem);
+	free_page((unsigned long)mem->map);
+	mem->map = NULL;
+}
+
+void aerie_mem_clear(struct aerie_mem *mem)
+{
+	aerie_npt_clear(&mem->npt);
+	aerie_map_clear(mem);
+}
+
+bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)
+{
+	unsigned int i;
+
+	for (i = 0; i < mem->nr_ram; i++) {
+		const struct aerie_ram *ram = &mem->ram[i];
+
+		if (gpa >= ram->start && gpa < ram->end)
+			return len <= ram->end - gpa;
+	}
+	return false;
+}
+
+int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	int err;
+
+	if (!aerie_mem_is_ram(mem, gpa, 1))
+		return -EFAULT;
+	err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+	if (err)
+		return err;
+	return aerie_npt_map(&mem->npt, gpa, ref.pfn, ref.large, true, gfp);
+}

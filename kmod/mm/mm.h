@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Guest memory: which frame each gfn holds, and the nested table as its cache. */
+#ifndef AERIE_MM_MM_H
+#define AERIE_MM_MM_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include "types.h"
+
+#define AERIE_LOWMEM_END	0xa0000ull	/* VGA hole starts */
+#define AERIE_HIGHMEM_START	0xc0000ull	/* BIOS area is RAM again */
+#define AERIE_PCI_HOLE_START	0xc0000000ull	/* RAM below 4 GiB ends here */
+#define AERIE_PCI_HOLE_END	0x100000000ull
+
+/* A run of guest physical memory that is RAM. */
+struct aerie_ram {
+	gpa_t start, end;	/* end is exclusive */
+};
+
+#define AERIE_MAX_RAM	3
+
+struct aerie_map_node;
+struct aerie_pte_ops;
+
+/* Nested page table of one VM. */
+struct aerie_npt {
+	const struct aerie_pte_ops *ops;
+	u64 *root;		/* root table, host virtual */
+	hpa_t root_hpa;
+	u8 levels;		/* 4 or 5 */
+	atomic_long_t tables;	/* table pages in use */
+};
+
+/**
+ * struct aerie_mem - the memory of one VM
+ * @ram: RAM ranges in ascending order, constant after aerie_mem_init()
+ * @map: root of the gfn map; entries change by cmpxchg, nodes are freed only
+ *	 when no vCPU and no device can reach them
+ * @resident: 4 KiB pages held
+ * @large: of these, held as parts of 2 MiB frames
+ */
+struct aerie_mem {
+	struct aerie_ram ram[AERIE_MAX_RAM];
+	unsigned int nr_ram;
+	u64 bytes;
+	struct aerie_map_node *map;
+	struct aerie_npt npt;
+	atomic_long_t resident;
+	atomic_long_t large;
+	atomic_long_t nodes;
+};
+
+/**
+ * struct aerie_pte_ops - entry format of a nested page table
+ * @levels: 4 or 5
+ * @make_table: entry that points at a lower table
+ * @make_page: entry that maps a page; @level 1 is 4 KiB, 2 is 2 MiB
+ * @present: does the entry map or point at anything
+ * @large: does the entry, at @level 2 or more, map a page
+ * @pfn: host frame number the entry holds
+ * @writable: does the entry allow writes
+ * @accessed: accessed bit; @dirty: dirty bit; both false where !@has_ad
+ * @has_ad: the processor keeps accessed and dirty bits
+ * @no_large: pages of 4 KiB only, whatever the frames are
+ */
+struct aerie_pte_ops {
+	u8 levels;
+	bool has_ad;
+	bool no_large;
+	u64 (*make_table)(hpa_t table);
+	u64 (*make_page)(hpa_t page, unsigned int level, bool writable);
+	bool (*present)(u64 pte);
+	bool (*large)(u64 pte, unsigned int level);
+	u64 (*pfn)(u64 pte);
+	bool (*writable)(u64 pte);
+	bool (*accessed)(u64 pte);
+	bool (*dirty)(u64 pte);
+};
+
+extern const struct aerie_pte_ops aerie_pte_ept;	/* EPT, without A/D bits */
+extern const struct aerie_pte_ops aerie_pte_ept_ad;	/* EPT, with A/D bits */
+extern const struct aerie_pte_ops aerie_pte_npt4;	/* NPT, 4 levels */
+extern const struct aerie_pte_ops aerie_pte_npt5;	/* NPT under a 5-level host */
+extern u64 aerie_pte_npt_c_bit;	/* set by setup where the host encrypts memory */
+
+/**
+ * aerie_mem_init() - lay out RAM and make an empty map and nested table
+ * @mem: the memory
+ * @bytes: RAM size; a multiple of 4 KiB, at least 1 MiB
+ * @ops: nested table format
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM, -EINVAL.
+ */
+int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops *ops);
+
+/**
+ * aerie_mem_fini() - free all frames, the map and the nested table
+ * @mem: the memory; nobody uses it any more
+ *
+ * Context: may sleep; yields the processor between subtrees.
+ */
+void aerie_mem_fini(struct aerie_mem *mem);
+
+/**
+ * aerie_mem_clear() - drop all content, keep the layout (power-on, reset)
+ * @mem: the memory; vCPUs are parked, their translations are flushed after it
+ */
+void aerie_mem_clear(struct aerie_mem *mem);
+
+/**
+ * aerie_mem_is_ram() - is [@gpa, @gpa + @len) wholly RAM
+ * @mem: the memory
+ * @gpa: guest physical address
+ * @len: bytes
+ */
+bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len);
+
+/**
+ * aerie_mem_read() - checked copy from guest memory
+ * @mem: the memory
+ * @gpa: guest physical address; the range may cross pages
+ * @buf: destination
+ * @len: bytes
+ * @gfp: GFP_NOWAIT (any context) or GFP_KERNEL (may sleep)
+ *
+ * Untouched memory reads as zero without being allocated.
+ * Return: 0; -EFAULT where part of the range is not RAM (nothing is copied);
+ * -EAGAIN where GFP_NOWAIT does not suffice.
+ */
+int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp);
+
+/**
+ * aerie_mem_write() - checked copy to guest memory
+ * @mem: the memory
+ * @gpa: guest physical address; the range may cross pages
+ * @buf: source
+ * @len: bytes
+ * @gfp: as for aerie_mem_read()
+ *
+ * Return: as aerie_mem_read(), or -ENOMEM with GFP_KERNEL. With -EAGAIN pages
+ * before the one that is missing may have been written: repeat the whole.
+ */
+int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t len, gfp_t gfp);
+
+/**
+ * aerie_mem_cmpxchg() - atomic compare and exchange on guest memory
+ * @mem: the memory
+ * @gpa: naturally aligned
+ * @size: 1, 2, 4 or 8
+ * @old: expected value; on return the value found
+ * @new: value to store where it was as expected
+ * @gfp: as for aerie_mem_read()
+ *
+ * Return: 1 stored, 0 not equal, -EFAULT, -EINVAL misaligned, -EAGAIN, -ENOMEM.
+ */
+int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+		      u64 *old, u64 new, gfp_t gfp);
+
+/**
+ * aerie_mem_populate() - make the page of @gpa resident and writable
+ * @mem: the memory
+ * @gpa: guest physical address
+ * @gfp: as for aerie_mem_read()
+ *
+ * Return: 0, -EFAULT where it is not RAM, -EAGAIN, -ENOMEM.
+ */
+int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp);
+
+/**
+ * aerie_mem_kaddr() - host virtual address of a resident page
+ * @mem: the memory
+ * @gpa: guest physical address
+ *
+ * For loaders that read files straight into guest memory.
+ * Return: address of the byte at @gpa, good to the end of its 4 KiB page, or
+ * NULL where the page is not resident. Valid until the memory is cleared.
+ */
+void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa);
+
+/**
+ * aerie_mem_fault() - serve a nested page fault
+ * @mem: the memory
+ * @gpa: faulting guest physical address
+ * @acc: AERIE_ACC_*
+ * @gfp: as for aerie_mem_read()
+ *
+ * Makes the frame resident and installs the mapping, 2 MiB where frame and RAM
+ * layout allow.
+ * Context: vCPU loaded with GFP_NOWAIT, or put with GFP_KERNEL.
+ * Return: 0 mapped: enter again; -EFAULT not RAM: a device or nothing is there;
+ * -EAGAIN, -ENOMEM.
+ */
+int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp);
+
+#endif

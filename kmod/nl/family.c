@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family: its commands, their policies, its registration.
+ *
+ * Every command demands CAP_NET_ADMIN, of the process and of whoever opened the
+ * socket, in the initial user namespace. Every command has a policy of its own
+ * that names all attributes it takes; the netlink core validates strictly, so a
+ * handler sees attributes of the right type and size, or the request is refused
+ * before it gets there. Handlers run in parallel, each in its caller's context;
+ * all exclusion is the core's (aerie_vm.lock and what is behind control.h).
+ */
+#include <linux/module.h>
+
+#include "nl.h"
+#include "compat.h"
+
+#define NL_NAME		{ .type = NLA_NUL_STRING, .len = AERIE_NAME_MAX }
+
+/* The policies' array sizes and the limits of the core say the same. */
+static_assert(AERIE_NAME_LEN == AERIE_NAME_MAX + 1);
+static_assert(AERIE_VCPUS_MAX == AERIE_MAX_VCPUS);
+static_assert(AERIE_EXIT_BUCKETS == AERIE_HIST_BUCKETS);
+
+static const struct netlink_range_validation memory_range = {
+	.min = AERIE_MEMORY_MIN,
+	.max = AERIE_MEMORY_MAX,
+};
+
+static const struct nla_policy create_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	/* The cast: 6.1 does not promise to leave the range alone, but does. */
+	[AERIE_A_MEMORY] = NLA_POLICY_FULL_RANGE(NLA_U64, (void *)&memory_range),
+	[AERIE_A_VCPUS] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_VCPUS_MAX),
+	[AERIE_A_KERNEL_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[AERIE_A_INITRD_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[AERIE_A_MODULE_FDS] = {
+		.type = NLA_BINARY, .len = AERIE_MODULES_MAX * sizeof(s32)
+	},
+	[AERIE_A_CMDLINE] = { .type = NLA_NUL_STRING, .len = AERIE_CMDLINE_MAX },
+};
+
+static const struct nla_policy name_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+};
+
+static const struct nla_policy stat_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_VCPU_ID] = NLA_POLICY_RANGE(NLA_U32, 0, AERIE_VCPUS_MAX - 1),
+};
+
+#define NL_POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
+
+#define NL_VM_OP(_cmd) {			\
+	.cmd = (_cmd),				\
+	.flags = GENL_ADMIN_PERM,		\
+	NL_POLICY(name_policy),			\
+	.doit = aerie_nl_vm_op,			\
+}
+
+/* A command without a policy takes no attributes: the netlink core sees to it. */
+static const struct genl_ops family_ops[] = {
+	{
+		.cmd = AERIE_CMD_VERSION,
+		.flags = GENL_ADMIN_PERM,
+		.doit = aerie_nl_version,
+	},
+	{
+		.cmd = AERIE_CMD_DOCTOR,
+		.flags = GENL_ADMIN_PERM,
+		.doit = aerie_nl_doctor,
+	},
+	{
+		.cmd = AERIE_CMD_VM_CREATE,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(create_policy),
+		.doit = aerie_nl_vm_create,
+	},
+	NL_VM_OP(AERIE_CMD_VM_START),
+	NL_VM_OP(AERIE_CMD_VM_PAUSE),
+	NL_VM_OP(AERIE_CMD_VM_RESUME),
+	NL_VM_OP(AERIE_CMD_VM_RESET),
+	NL_VM_OP(AERIE_CMD_VM_POWER_BUTTON),
+	NL_VM_OP(AERIE_CMD_VM_STOP),
+	NL_VM_OP(AERIE_CMD_VM_DESTROY),
+	{
+		.cmd = AERIE_CMD_VM_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.doit = aerie_nl_vm_get,
+		.start = aerie_nl_vm_dump_start,
+		.dumpit = aerie_nl_vm_dump,
+	},
+	{
+		.cmd = AERIE_CMD_STAT_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(stat_policy),
+		.doit = aerie_nl_stat_get,
+	},
+	{
+		.cmd = AERIE_CMD_CONSOLE_OPEN,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.doit = aerie_nl_console_open,
+	},
+};
+
+static const struct genl_multicast_group family_groups[] = {
+	[AERIE_NL_GROUP_EVENTS] = {
+		.name = AERIE_GENL_GROUP_EVENTS,
+		.flags = COMPAT_GENL_MCAST_NET_ADMIN,
+	},
+};
+
+struct genl_family aerie_nl_family __ro_after_init = {
+	.name = AERIE_GENL_NAME,
+	.version = AERIE_GENL_VERSION,
+	.module = THIS_MODULE,
+	.parallel_ops = true,
+	.ops = family_ops,
+	.n_ops = ARRAY_SIZE(family_ops),
+	.mcgrps = family_groups,
+	.n_mcgrps = ARRAY_SIZE(family_groups),
+};
+
+int aerie_nl_refuse(struct genl_info *info, int err, const struct aerie_why *why)
+{
+	struct nlattr *attr;
+
+	if (!err || !why->msg || !info->extack)
+		return err;
+	info->extack->_msg = why->msg;
+	if (!why->attr)
+		return err;
+	attr = nlmsg_find_attr(info->nlhdr, GENL_HDRLEN, why->attr);
+	if (attr)
+		NL_SET_BAD_ATTR(info->extack, attr);
+	return err;
+}
+
+struct aerie_vm *aerie_nl_vm(struct genl_info *info)
+{
+	struct aerie_why why = { .msg = "no such VM", .attr = AERIE_A_NAME };
+	struct aerie_vm *vm;
+
+	if (GENL_REQ_ATTR_CHECK(info, AERIE_A_NAME)) {
+		NL_SET_ERR_MSG(info->extack, "the name of the VM is missing");
+		return ERR_PTR(-EINVAL);
+	}
+	vm = aerie_vm_find(nla_data(info->attrs[AERIE_A_NAME]));
+	return vm ?: ERR_PTR(aerie_nl_refuse(info, -ENOENT, &why));
+}
+
+struct sk_buff *aerie_nl_reply(struct genl_info *info, size_t payload, void **hdr)
+{
+	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*hdr = genlmsg_put_reply(skb, info, &aerie_nl_family, 0, info->genlhdr->cmd);
+	if (!*hdr) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+/**
+ * aerie_nl_init() - open the wire; commands can arrive before it returns
+ *
+ * Context: module load, last step. Return: 0 or -errno.
+ */
+int __init aerie_nl_init(void)
+{
+	return genl_register_family(&aerie_nl_family);
+}
+
+/**
+ * aerie_nl_exit() - close the wire; no handler runs after it
+ *
+ * Context: module unload, first step, or after a failed load.
+ */
+void aerie_nl_exit(void)
+{
+	/* No VM is left, nor can be made: these are the last events. */
+	aerie_nl_event_flush();
+	genl_unregister_family(&aerie_nl_family);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the parts of the netlink family share: replies, refusals, handlers. */
+#ifndef AERIE_NL_H
+#define AERIE_NL_H
+
+#include <net/genetlink.h>
+
+#include "uapi.h"
+#include "aerie.h"
+#include "control.h"
+
+extern struct genl_family aerie_nl_family;
+
+#define AERIE_NL_GROUP_EVENTS	0	/* index of the group in the family */
+
+/**
+ * aerie_nl_refuse() - put the reason of a refusal into the extended ack
+ * @info: the request
+ * @err: -errno, or 0: then nothing is done
+ * @why: reason, and the attribute at fault if any
+ *
+ * Return: @err, so that it reads as one line.
+ */
+int aerie_nl_refuse(struct genl_info *info, int err, const struct aerie_why *why);
+
+/**
+ * aerie_nl_vm() - the VM a request names
+ * @info: the request; its policy has AERIE_A_NAME
+ *
+ * Context: may sleep.
+ * Return: the VM with a reference, or ERR_PTR(-EINVAL) without a name,
+ * ERR_PTR(-ENOENT); both are explained in the extended ack.
+ */
+struct aerie_vm *aerie_nl_vm(struct genl_info *info);
+
+/**
+ * aerie_nl_reply() - begin the answer to a request
+ * @info: the request
+ * @payload: room for attributes
+ * @hdr: set for genlmsg_end()
+ *
+ * Context: may sleep. Return: the message, or NULL without memory.
+ */
+struct sk_buff *aerie_nl_reply(struct genl_info *info, size_t payload, void **hdr);
+
+/* nl_host.c */
+int aerie_nl_version(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_doctor(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_create.c */
+int aerie_nl_vm_create(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_vm.c */
+int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_vm_dump_start(struct netlink_callback *cb);
+int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_stat.c */
+int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_event.c: send what waits to be sent. Context: may sleep. */
+void aerie_nl_event_flush(void);
+
+#endif

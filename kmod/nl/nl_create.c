@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VM_CREATE: from attributes to a configuration that the core makes a VM of.
+ *
+ * Descriptors are the caller's: this runs in the caller's system call, so fget()
+ * finds what the caller opened with the caller's rights. The configuration owns
+ * files and strings until aerie_vm_create() succeeds and takes them over; on every
+ * other way out config_put() gives them back. The reply is allocated before the
+ * VM is made, and a reply that cannot be delivered unmakes the VM: the caller has
+ * a VM it knows of, or none.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+
+#include "nl.h"
+
+/*
+ * A readable, non-empty file or block device, by the caller's descriptor. Messages
+ * say what the file named by the attribute is.
+ */
+static struct file *image_get(int fd, u32 attr, struct aerie_why *why)
+{
+	struct file *file = fget(fd);
+	struct inode *inode;
+	const char *wrong = NULL;
+	int err = -EINVAL;
+
+	if (!file)
+		return ERR_PTR(aerie_refuse(why, -EBADF, attr, "is not an open descriptor"));
+	inode = file->f_mapping->host;
+	if (S_ISDIR(inode->i_mode)) {
+		wrong = "is a directory";
+		err = -EISDIR;
+	} else if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode)) {
+		wrong = "is neither a regular file nor a block device";
+	} else if (!(file->f_mode & FMODE_READ)) {
+		wrong = "is not open for reading";
+		err = -EBADF;
+	} else if (!file->f_op->read_iter || file->f_op->read) {
+		wrong = "is on a file system that the kernel cannot read from itself";
+	} else if (i_size_read(inode) <= 0) {
+		wrong = "is empty";
+	}
+	if (!wrong)
+		return file;
+	fput(file);
+	return ERR_PTR(aerie_refuse(why, err, attr, wrong));
+}
+
+static void config_put(struct aerie_vm_config *config)
+{
+	u32 i;
+
+	if (config->kernel)
+		fput(config->kernel);
+	if (config->initrd)
+		fput(config->initrd);
+	for (i = 0; i < config->nr_modules; i++)
+		fput(config->modules[i]);
+	kfree(config->modules);
+	kfree(config->cmdline);
+}
+
+static bool name_valid(const char *name)
+{
+	if (!*name || *name == '.' || *name == '-')
+		return false;
+	for (; *name; name++) {
+		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+			return false;
+	}
+	return true;
+}
+
+static int config_modules(struct aerie_vm_config *config, const struct nlattr *attr,
+			  struct aerie_why *why)
+{
+	u32 i, nr = nla_len(attr) / sizeof(s32);
+	struct file *file;
+	s32 fd;
+
+	if (!nr || nla_len(attr) % sizeof(s32))
+		return aerie_refuse(why, -EINVAL, AERIE_A_MODULE_FDS,
+				    "is not an array of descriptors");
+	config->modules = kcalloc(nr, sizeof(*config->modules), GFP_KERNEL);
+	if (!config->modules)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		memcpy(&fd, nla_data(attr) + i * sizeof(fd), sizeof(fd));
+		file = image_get(fd, AERIE_A_MODULE_FDS, why);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		config->modules[config->nr_modules++] = file;
+	}
+	return 0;
+}
+
+/* Fill a zeroed configuration; the caller calls config_put() in either case. */
+static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
+		      struct aerie_why *why)
+{
+	struct file *file;
+
+	strscpy(config->name, nla_data(attrs[AERIE_A_NAME]), sizeof(config->name));
+	if (!name_valid(config->name))
+		return aerie_refuse(why, -EINVAL, AERIE_A_NAME,
+				    "a name is letters, digits and . _ -, and starts with none of . -");
+	config->memory_bytes = nla_get_u64(attrs[AERIE_A_MEMORY]);
+	if (!IS_ALIGNED(config->memory_bytes, PAGE_SIZE))
+		return aerie_refuse(why, -EINVAL, AERIE_A_MEMORY,
+				    "memory is not a multiple of 4 KiB");
+	config->nr_vcpus = 1;
+	if (attrs[AERIE_A_VCPUS])
+		config->nr_vcpus = nla_get_u32(attrs[AERIE_A_VCPUS]);
+
+	if (attrs[AERIE_A_CMDLINE]) {
+		config->cmdline = nla_strdup(attrs[AERIE_A_CMDLINE], GFP_KERNEL);
+		if (!config->cmdline)
+			return -ENOMEM;
+	}
+
+	file = image_get(nla_get_s32(attrs[AERIE_A_KERNEL_FD]), AERIE_A_KERNEL_FD, why);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	config->kernel = file;
+
+	if (attrs[AERIE_A_INITRD_FD]) {
+		file = image_get(nla_get_s32(attrs[AERIE_A_INITRD_FD]),
+				 AERIE_A_INITRD_FD, why);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		config->initrd = file;
+	}
+	if (attrs[AERIE_A_MODULE_FDS])
+		return config_modules(config, attrs[AERIE_A_MODULE_FDS], why);
+	return 0;
+}
+
+static int create_reply(struct sk_buff *msg, void *hdr, struct aerie_vm *vm,
+			struct genl_info *info)
+{
+	if (nla_put_string(msg, AERIE_A_NAME, vm->config.name) ||
+	    nla_put_u32(msg, AERIE_A_VM_ID, vm->id)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+int aerie_nl_vm_create(struct sk_buff *skb, struct genl_info *info)
+{
+	struct aerie_vm_config config = {};
+	struct aerie_why why = {};
+	struct aerie_vm *vm;
+	struct sk_buff *msg;
+	void *hdr;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, AERIE_A_NAME) ||
+	    GENL_REQ_ATTR_CHECK(info, AERIE_A_MEMORY) ||
+	    GENL_REQ_ATTR_CHECK(info, AERIE_A_KERNEL_FD)) {
+		NL_SET_ERR_MSG(info->extack, "name, memory and kernel are needed");
+		return -EINVAL;
+	}
+
+	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (!msg)
+		return -ENOMEM;
+	err = config_get(&config, info->attrs, &why);
+	if (err)
+		goto err_config;
+	vm = aerie_vm_create(&config, &why);
+	if (IS_ERR(vm)) {
+		err = PTR_ERR(vm);
+		goto err_config;
+	}
+
+	err = create_reply(msg, hdr, vm, info);
+	if (err)
+		aerie_vm_destroy(vm, &why);
+	aerie_vm_put(vm);
+	return err;
+
+err_config:
+	config_put(&config);
+	nlmsg_free(msg);
+	return aerie_nl_refuse(info, err, &why);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Around an entry: what of guest and host has changed since the last one, the
+ * entry itself, and host events that must be served before anything else.
+ *
+ * An NMI that ends guest execution is not pending after the exit: it has been
+ * accepted, NMIs are blocked until the next IRET, and its handler has yet to
+ * run. INT 2 enters it just as the NMI would have, on its own stack, and its
+ * IRET ends the blocking. Nothing before it may IRET, so from the exit to there
+ * the code is noinstr. A machine check is delivered the same way.
+ */
+#include <linux/cpufeature.h>
+#include <linux/jump_label.h>
+#include <asm/msr-index.h>
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+
+#include "backend.h"
+#include "core/check.h"
+#include "core/mitigate.h"
+#include "uapi.h"
+#include "vmx/vmx.h"
+
+static_assert(offsetof(struct vmx_vcpu, vcpu.regs) == 0);
+static_assert(AERIE_REG_RAX == 0 && AERIE_REG_RCX == 1 && AERIE_REG_RDX == 2 &&
+	      AERIE_REG_RBX == 3 && AERIE_REG_RBP == 5 && AERIE_REG_RSI == 6 &&
+	      AERIE_REG_RDI == 7 && AERIE_REG_R8 == 8 && AERIE_REG_R15 == 15);
+static_assert(HOST_RSP == 0x6c14);
+
+/* General registers are in regs[] after an exit; the others are read when asked for. */
+#define REGS_AT_EXIT	(GENMASK(AERIE_REG_R15, AERIE_REG_RAX) & ~BIT(AERIE_REG_RSP))
+#define REGS_IN_VMCS	(BIT(AERIE_REG_RSP) | BIT(AERIE_REG_RIP) | BIT(AERIE_REG_RFLAGS))
+
+/* RFLAGS bits that exist; an entry wants all others 0 and bit 1 set. */
+#define RFLAGS_EXIST	0x003f7fd5ull
+
+#define INFO_TYPE_MASK		0x700u
+#define INFO_IS_NMI(info)	(((info) & INFO_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+#define INFO_IS_MC(info)						\
+	(((info) & (INFO_TYPE_MASK | 0xff)) == (INTR_TYPE_HARD_EXCEPTION | X86_TRAP_MC))
+
+static __always_inline void host_machine_check(void)
+{
+	if (IS_ENABLED(CONFIG_X86_MCE))
+		asm volatile("int %0" : : "i" (X86_TRAP_MC) : "memory");
+}
+
+static noinstr int run(struct vmx_vcpu *vmx)
+{
+	struct aerie_vcpu *vcpu = &vmx->vcpu;
+	int err;
+
+	if (native_read_cr2() != vcpu->cr2)
+		native_write_cr2(vcpu->cr2);
+	err = vmx_enter_guest(vcpu->regs, &vmx->host_rsp, vmx->launched, vmx->host_spec_ctrl);
+	vcpu->cr2 = native_read_cr2();
+	if (unlikely(err))
+		return err;
+	vmx->launched = true;
+	vmx->exit_reason = vmx_read(VM_EXIT_REASON);
+	if (unlikely((u16)vmx->exit_reason == EXIT_REASON_EXCEPTION_NMI)) {
+		vmx->intr_info = vmx_read(VM_EXIT_INTR_INFO);
+		if (INFO_IS_NMI(vmx->intr_info))
+			asm volatile("int %0" : : "i" (X86_TRAP_NMI) : "memory");
+		else if (INFO_IS_MC(vmx->intr_info))
+			host_machine_check();
+	} else if (unlikely((u16)vmx->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY)) {
+		host_machine_check();
+	}
+	return 0;
+}
+
+static void write_regs(struct vmx_vcpu *vmx, u32 dirty)
+{
+	const u64 *regs = vmx->vcpu.regs;
+
+	if (dirty & BIT(AERIE_REG_RIP))
+		vmx_write(GUEST_RIP, regs[AERIE_REG_RIP]);
+	if (dirty & BIT(AERIE_REG_RSP))
+		vmx_write(GUEST_RSP, regs[AERIE_REG_RSP]);
+	if (dirty & BIT(AERIE_REG_RFLAGS))
+		vmx_write(GUEST_RFLAGS, (regs[AERIE_REG_RFLAGS] & RFLAGS_EXIST) |
+					X86_EFLAGS_FIXED);
+}
+
+/*
+ * The host's CR3 changes under a loaded vCPU when the address space that this
+ * thread borrows is dropped, CR4 when a counter is opened to user space.
+ */
+static __always_inline void write_host_crs(struct vmx_vcpu *vmx)
+{
+	u64 cr3 = __read_cr3(), cr4 = __read_cr4();
+
+	if (unlikely(cr3 != vmx->host_cr3)) {
+		vmx->host_cr3 = cr3;
+		vmx_write(HOST_CR3, cr3);
+	}
+	if (unlikely(cr4 != vmx->host_cr4)) {
+		vmx->host_cr4 = cr4;
+		vmx_write(HOST_CR4, cr4);
+	}
+}
+
+/*
+ * PEBS writes records to a linear address of the host: while a guest runs that
+ * would be the guest's. The plain write gives records in flight time to land,
+ * the lists keep an NMI handler from turning it on again before the entry.
+ */
+static void pebs_off(struct vmx_vcpu *vmx)
+{
+	u64 val = vmx_rdmsr(MSR_IA32_PEBS_ENABLE);
+
+	if (val)
+		vmx_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
+	vmx->exit_msr.value = val;
+	if (vmx->msr_switch == !!val)
+		return;
+	vmx->msr_switch = !!val;
+	vmx_write(VM_ENTRY_MSR_LOAD_COUNT, vmx->msr_switch);
+	vmx_write(VM_EXIT_MSR_LOAD_COUNT, vmx->msr_switch);
+}
+
+static void l1d_flush(struct vmx_vcpu *vmx)
+{
+	vmx_wrmsr(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	vmx->l1d_stale = false;
+}
+
+static bool entry_refused(struct vmx_vcpu *vmx)
+{
+	const char *rule = vmx_entry_check(vmx);
+
+	if (rule)
+		aerie_vm_kill(vmx->vcpu.vm, AERIE_STOP_HOST,
+			      "vCPU %u: entry check: %s", vmx->vcpu.id, rule);
+	return rule;
+}
+
+int vmx_enter(struct aerie_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u32 dirty = vcpu->regs_dirty & REGS_IN_VMCS;
+	u64 debugctl;
+	int err;
+
+	if (dirty)
+		write_regs(vmx, dirty);
+	vcpu->regs_dirty = 0;
+	write_host_crs(vmx);
+	if (unlikely(vmx->tpr_threshold | vmx->tpr_threshold_hw))
+		vmx_tpr_threshold_sync(vmx);
+	if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
+		return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
+	if (vmx_caps.pebs)
+		pebs_off(vmx);
+	if (aerie_mit_l1d_flush && vmx->l1d_stale)
+		l1d_flush(vmx);
+
+	debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	err = run(vmx);
+	if (unlikely(debugctl))
+		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+	if (unlikely(err))
+		return err == 1 ? vmx_read(VM_INSTRUCTION_ERROR) : -ENXIO;
+
+	vcpu->regs_avail = REGS_AT_EXIT;
+	vmx->intr_state_known = false;
+	vmx->injected = false;
+	return 0;
+}

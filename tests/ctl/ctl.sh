@@ -1,0 +1,107 @@
+# shellcheck shell=sh
+# What the tests of the tool share: guests that boot to a shell, and words for what
+# is expected of a command. For sourcing by tests/ctl/NAME_test.sh. Timeouts are
+# multiplied by GUEST_SLOW.
+
+# shellcheck source=tests/lib/ktap.sh
+. "$(dirname "$0")/../lib/ktap.sh"
+
+KERNEL=${GUEST_KERNEL:-/guest/vmlinuz}
+INITRD=${GUEST_INITRD:-/guest/initrd.img}
+MEMORY=256M
+APPEND="console=ttyS0 quiet"
+
+need_guest() {
+	need_aerie
+	{ [ -f "$KERNEL" ] && [ -f "$INITRD" ]; } || skip_all "no guest at $KERNEL, $INITRD"
+	scratch
+	on_exit "destroy_mine"
+}
+
+# Names carry our process id: other tests' VMs are none of our business.
+vm() {
+	echo "t$$-$1"
+}
+
+destroy_mine() {
+	for each in $(aerie list --names); do
+		case $each in
+		t$$-*) aerie destroy -q "$each" ;;
+		esac
+	done
+}
+
+# says STATUS TEXT COMMAND...: the exit status, TEXT on stderr, one line there.
+says() {
+	want=$1 text=$2
+	shift 2
+	"$@" >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null
+	got=$?
+	if [ "$got" != "$want" ] || ! grep -qF -e "$text" "$SCRATCH/err" ||
+		[ "$(wc -l <"$SCRATCH/err")" != 1 ]; then
+		echo "# $*: status $got, wanted $want and '$text'"
+		sed 's/^/#   /' "$SCRATCH/err"
+		return 1
+	fi
+}
+
+# prints TEXT COMMAND...: exit status 0 and TEXT on stdout.
+prints() {
+	text=$1
+	shift
+	if ! "$@" >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null ||
+		! grep -qF -e "$text" "$SCRATCH/out"; then
+		echo "# $*: wanted '$text'"
+		sed 's/^/#   /' "$SCRATCH/out" "$SCRATCH/err"
+		return 1
+	fi
+}
+
+# soon SECONDS COMMAND...: the command succeeds before the time is up.
+soon() {
+	tries=$(($1 * ${GUEST_SLOW:-1} * 5))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		usleep 200000
+	done
+}
+
+# field VM NAME: a value of aerie show.
+field() {
+	aerie show "$1" | sed -n "s/^$2  *//p" | head -n 1
+}
+
+is_state() {
+	[ "$(field "$1" state)" = "$2" ]
+}
+
+# watch VM: its console to $SCRATCH/VM.log from now on, until it stops.
+watch() {
+	aerie console "$1" >"$SCRATCH/$1.log" </dev/null &
+}
+
+seen() {
+	grep -qF -e "$2" "$SCRATCH/$1.log"
+}
+
+# boot VM [OPTION...]: a guest of its own, up to its shell.
+boot() {
+	booting=$1
+	shift
+	aerie run "$booting" -q -m "$MEMORY" -k "$KERNEL" -i "$INITRD" -a "$APPEND" "$@" ||
+		return 1
+	watch "$booting"
+	if ! soon 120 seen "$booting" "aerie guest ready"; then
+		echo "# $booting did not come up:"
+		tail -n 20 "$SCRATCH/$booting.log" | sed 's/^/#   /'
+		return 1
+	fi
+}
+
+# tell VM COMMAND: type a line at its shell.
+tell() {
+	echo "$2" | timeout 5 aerie console "$1" >/dev/null
+	:	# the time is up, or the guest has stopped: both are fine
+}

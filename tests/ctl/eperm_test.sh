@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Who has no CAP_NET_ADMIN in the initial user namespace gets exit status 4 from
+# every verb: an ordinary user, and root of another user namespace.
+# shellcheck disable=SC2317 # check runs what looks unused
+# shellcheck source=tests/ctl/ctl.sh
+. "$(dirname "$0")/ctl.sh"
+need_guest
+plan 34
+
+v=$(vm eperm)
+cp "$KERNEL" "$SCRATCH/vmlinuz"
+chmod 755 "$SCRATCH"
+chmod 644 "$SCRATCH/vmlinuz"
+: >"$SCRATCH/out"
+: >"$SCRATCH/err"
+
+as_user() {
+	su -s /bin/sh "${TEST_USER:-nobody}" -c "exec $(command -v aerie) $*"
+}
+as_other_root() {
+	unshare -U -r aerie "$@"
+}
+# denied COMMAND...: status 4, and words about permission.
+denied() {
+	"$@" >"$SCRATCH/out" 2>"$SCRATCH/err" </dev/null
+	got=$?
+	if [ "$got" != 4 ] || ! grep -qE "not permitted|CAP_NET_ADMIN" "$SCRATCH/err" "$SCRATCH/out"; then
+		echo "# $*: status $got"
+		sed 's/^/#   /' "$SCRATCH/out" "$SCRATCH/err"
+		return 1
+	fi
+}
+
+grep -q "^${TEST_USER:-nobody}:" /etc/passwd || TEST_USER=user
+check "a VM to be denied" aerie create "$v" -q -k "$KERNEL"
+for who in as_user as_other_root; do
+	if [ $who = as_other_root ] && ! unshare -U -r true 2>/dev/null; then
+		for verb in $(seq 16); do skip "other root $verb" "no user namespaces"; done
+		continue
+	fi
+	for verb in start pause resume reset stop destroy show console stat; do
+		check "$who $verb" denied $who "$verb" "$v"
+	done
+	for verb in list events doctor version; do
+		check "$who $verb" denied $who "$verb"
+	done
+	check "$who list --json" denied $who list --json
+	check "$who create" denied $who create "$v-2" -k "$SCRATCH/vmlinuz"
+	check "$who run" denied $who run -k "$SCRATCH/vmlinuz"
+done
+check "the VM is as it was" is_state "$v" created
+finish

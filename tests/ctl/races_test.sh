@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Two tools at once: destroyed at any moment of a VM's life, created under one name
+# by many, listed and watched meanwhile. The host's log must stay clean; the tools
+# may lose, with a status that says so, but never hang.
+# shellcheck disable=SC2317 # check runs what looks unused
+# shellcheck source=tests/ctl/ctl.sh
+. "$(dirname "$0")/ctl.sh"
+need_guest
+plan 8
+
+v=$(vm race)
+rounds=${RACE_ROUNDS:-20}
+run() {
+	timed aerie run "$v" -m 128M -k "$KERNEL" -a "$APPEND"
+}
+# timed COMMAND...: what takes more than a minute hangs, and is remembered.
+timed() {
+	timeout 60 "$@" >/dev/null 2>&1 </dev/null
+	timed_status=$?
+	case $timed_status in
+	124 | 143) echo "$*" >>"$SCRATCH/hung" ;;	# busybox says 143
+	esac
+	return $timed_status
+}
+nothing_hung() {
+	[ ! -s "$SCRATCH/hung" ] || { sed 's/^/# hung: /' "$SCRATCH/hung"; return 1; }
+}
+
+destroy_any_time() {
+	for i in $(seq "$rounds"); do
+		run &
+		usleep $((i * 20000))
+		timed aerie destroy "$v"
+		wait
+		timed aerie destroy "$v"
+	done
+	nothing_hung
+}
+
+destroy_by_two() {
+	for i in $(seq "$rounds"); do
+		run || return 1
+		usleep $((i * 5000))
+		timed aerie destroy "$v" &
+		one=$!
+		timed aerie destroy "$v"
+		two_status=$?
+		wait "$one"
+		one_status=$?
+		case "$one_status$two_status" in
+		03 | 30) ;;
+		*) echo "# round $i: $one_status and $two_status"; return 1 ;;
+		esac
+	done
+}
+
+create_by_four() {
+	for i in $(seq "$rounds"); do
+		winners=0
+		for n in 1 2 3 4; do
+			{ run && echo won >"$SCRATCH/won.$n"; } &
+		done
+		wait
+		for n in 1 2 3 4; do
+			[ -f "$SCRATCH/won.$n" ] && winners=$((winners + 1))
+			rm -f "$SCRATCH/won.$n"
+		done
+		aerie destroy -q "$v"
+		[ "$winners" = 1 ] || { echo "# round $i: $winners winners"; return 1; }
+	done
+}
+
+# All verbs at one VM at once; in the end it can be destroyed.
+everything_at_once() {
+	run || return 1
+	for n in 1 2 3; do
+		for verb in pause resume reset start stat show console "stop --force"; do
+			# shellcheck disable=SC2086 # words on purpose
+			timed aerie $verb "$v" &
+		done
+	done
+	sleep 2
+	timed aerie destroy "$v"
+	status=$?
+	wait
+	return "$status"
+}
+
+watch_lists() {
+	for i in $(seq "$rounds"); do
+		timed aerie list || return 1
+		timed aerie show "$v"
+	done
+	nothing_hung
+}
+
+check "a guest to race for" aerie run "$v" -q -m 128M -k "$KERNEL" -a "$APPEND"
+aerie destroy -q "$v"
+check "destroy at any moment" destroy_any_time
+check "destroy by two" destroy_by_two
+check "create by four" create_by_four
+check "every verb at once" everything_at_once
+{ destroy_any_time >/dev/null; } &
+check "list meanwhile" watch_lists
+wait
+check "nothing hangs" nothing_hung
+check "nothing is left" says 3 "no such VM" aerie show "$v"
+finish

@@ -1,0 +1,71 @@
+# shellcheck shell=sh
+# What the tests of bad days share. For sourcing by tests/fault/NAME_test.sh and
+# tests/scale/NAME_test.sh, after which it is as with ctl/ctl.sh.
+
+# shellcheck source=tests/ctl/ctl.sh
+. "$(dirname "$0")/../ctl/ctl.sh"
+
+SLOW=${GUEST_SLOW:-1}
+
+# built NAME: where the build has put a payload or a program; the test is skipped
+# where it has not.
+built() {
+	for dir in "${OUTPUT:-.}" "$HERE/.." "$HERE/../../build/tests"; do
+		[ -f "$dir/$1" ] && { echo "$dir/$1"; return; }
+	done
+	skip_all "$1 has not been built"
+}
+
+# rounds N: how many of N rounds there is time for here.
+rounds() {
+	n=$(($1 / SLOW))
+	[ "$n" -ge "${2:-3}" ] || n=${2:-3}
+	echo "$n"
+}
+
+# Seconds, with hundredths, since the host came up; and 0.01s between two of them.
+now() {
+	cut -d' ' -f1 /proc/uptime
+}
+since() {
+	echo "$1 $(now)" | awk '{ print int(($2 - $1) * 100) }'
+}
+
+# within SECONDS COMMAND...: it succeeds, and in that time.
+within() {
+	within_limit=$(($1 * SLOW))
+	shift
+	within_start=$(now)
+	timeout "$((within_limit * 2))" "$@" >/dev/null || { echo "# $*: status $?"; return 1; }
+	within_took=$(since "$within_start")
+	[ "$within_took" -le $((within_limit * 100)) ] || {
+		echo "# $*: took $within_took/100 s, wanted $within_limit s"
+		return 1
+	}
+}
+
+# responsive: what somebody at the host's shell would notice, had guests taken it.
+responsive() {
+	for i in 1 2 3 4 5; do
+		within 3 sleep 0 && within 5 aerie list || return 1
+	done
+}
+
+no_vm() {
+	[ -z "$(aerie list --names)" ]
+}
+
+# need_reload: for tests that unload the module; MODULE_ARGS is what it was loaded with.
+need_reload() {
+	no_vm || skip_all "there are VMs of somebody else"
+	/sbin/modprobe -n -q aerie 2>/dev/null || skip_all "modprobe does not know aerie"
+	MODULE_ARGS=''
+	for param in /sys/module/aerie/parameters/*; do
+		MODULE_ARGS="$MODULE_ARGS ${param##*/}=$(cat "$param")"
+	done
+}
+
+load() {
+	# shellcheck disable=SC2086 # words on purpose
+	/sbin/modprobe aerie $MODULE_ARGS
+}

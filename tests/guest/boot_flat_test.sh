@@ -1,0 +1,10 @@
+#!/bin/sh
+# A flat multiboot image with addresses in its header.
+lib=$(dirname "$0")/../lib
+[ -d "$lib" ] || lib=$(dirname "$0")/lib
+# shellcheck source=tests/lib/guest.sh
+. "$lib/guest.sh"
+# shellcheck source=tests/lib/modules.sh
+. "$lib/modules.sh"
+payload boot_multiboot --file boot_flat.bin --append "one two" \
+	--module "$MODULES/1" --module "$MODULES/2"

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that loops with interrupts off, on all its processors, for as long as
+ * the command line says ("ms=N"; for ever without). It costs the host a processor
+ * and nothing else.
+ */
+#include "guest.h"
+
+static u64 limit(void)
+{
+	const char *p = boot_cmdline();
+	u64 n = 0;
+
+	for (; *p; p++) {
+		if (memcmp(p, "ms=", 3))
+			continue;
+		for (p += 3; *p >= '0' && *p <= '9'; p++)
+			n = n * 10 + *p - '0';
+		return n;
+	}
+	return 0;
+}
+
+static void spin(void *arg)
+{
+	u64 end = rdtsc() + limit() * tsc_per_ms();
+
+	cli();
+	do {
+		u32 i;
+
+		for (i = 0; i < 1000000; i++)
+			barrier();
+	} while (!limit() || rdtsc() < end);
+}
+
+TEST(spins)
+{
+	tsc_per_ms();
+	smp_start();
+	printf("# spinning\n");
+	smp_run(spin, NULL);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/* All devices of a machine together: creation, failure at each allocation, reset. */
+// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/serial.c kmod/dev/bus.c
+#include "ktap.h"
+#include "fake_machine.h"
+#include "dev/lapic.h"
+
+int shim_fail_alloc;
+
+void aerie_lapic_lint(struct aerie_vcpu *vcpu, unsigned int pin)
+{
+}
+
+void aerie_vcpu_kick(struct aerie_vcpu *vcpu)
+{
+}
+
+static void none(const struct aerie_range *range, void *arg)
+{
+	printf("# %s is still claimed\n", range->name);
+	ktap_failures++;
+}
+
+TEST(every_class_once_with_a_record)
+{
+	struct aerie_dev *dev, *other;
+
+	machine_init();
+	EXPECT_EQ(aerie_devices_create(&vm), 0);
+	list_for_each_entry(dev, &vm.devs, node) {
+		expect_record(dev);
+		EXPECT(dev->vm == &vm);
+		list_for_each_entry(other, &vm.devs, node)
+			EXPECT(other == dev || strcmp(other->ops->name, dev->ops->name));
+	}
+	EXPECT(vm.ioapic && vm.pic && vm.pit && vm.rtc && vm.pm && vm.serial);
+	aerie_devices_destroy(&vm);
+	EXPECT(list_empty(&vm.devs));
+	EXPECT(!vm.ioapic && !vm.pic && !vm.pit && !vm.rtc && !vm.pm && !vm.serial);
+	machine_fini();
+}
+
+TEST(fails_cleanly_at_every_allocation)
+{
+	unsigned int n, i;
+	int err;
+
+	for (n = 1; n < 100; n++) {
+		machine_init();
+		shim_fail_alloc = n;
+		err = aerie_devices_create(&vm);
+		shim_fail_alloc = 0;
+		if (!err)
+			break;
+		EXPECT_EQ(err, -ENOMEM);
+		EXPECT(list_empty(&vm.devs));
+		aerie_bus_for_each(&vm.pio, none, NULL);
+		aerie_bus_for_each(&vm.mmio, none, NULL);
+		for (i = 0; i < MAX_TIMERS; i++)
+			EXPECT(!timers[i].timer || timers[i].deadline == NEVER);
+		machine_fini();
+	}
+	EXPECT(n > 12 && n < 100);
+	aerie_devices_destroy(&vm);
+	machine_fini();
+}
+
+TEST(interrupts_reach_both_controllers_and_reset_drops_them)
+{
+	machine_init();
+	EXPECT_EQ(aerie_devices_create(&vm), 0);
+	outb(0x20, 0x11);
+	outb(0x21, 0x20);
+	outb(0x21, 4);
+	outb(0x21, 1);
+	writel(AERIE_IOAPIC_BASE, 0x18);
+	writel(AERIE_IOAPIC_BASE + 0x10, 0x34);
+	outb(0x3f9, 2);				/* transmitter empty */
+	EXPECT_EQ(last_msg.vector, 0x34);
+	EXPECT_EQ(aerie_pic_ack(vm.pic), 0x24);
+	outb(0x43, 0x34);
+	outb(0x40, 0x00);
+	outb(0x40, 0x10);
+	advance(NSEC_PER_MSEC * 20);
+	EXPECT_EQ(aerie_pic_ack(vm.pic), 0x20);
+	aerie_devices_reset(&vm);
+	EXPECT_EQ(vm.irq_sources[4], 0);
+	EXPECT(!aerie_pic_pending(vm.pic));
+	timers_fired = 0;
+	advance(NSEC_PER_SEC);
+	EXPECT_EQ(timers_fired, 0);
+	aerie_devices_destroy(&vm);
+	machine_fini();
+}

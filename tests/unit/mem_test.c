@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c
+/* Guest memory layout, the map, the nested table and the checked accessors. */
+#include "ktap.h"
+#include "shim.h"
+#include "mm/map.h"
+
+int shim_fail_alloc;
+
+/* A table format of the test's own, in the EPT manner. */
+static u64 t_table(hpa_t a) { return a | 1; }
+static u64 t_page(hpa_t a, unsigned int level, bool w) { return a | 1 | (level > 1) << 1 | w << 2; }
+static bool t_present(u64 p) { return p & 1; }
+static bool t_large(u64 p, unsigned int level) { return level > 1 && (p & 2); }
+static u64 t_pfn(u64 p) { return p >> 12; }
+
+static const struct aerie_pte_ops ops = {
+	.levels = 4, .make_table = t_table, .make_page = t_page,
+	.present = t_present, .large = t_large, .pfn = t_pfn,
+};
+
+#define MB (1ull << 20)
+#define GB (1ull << 30)
+
+/* What the table maps @gpa to, 0 for nothing. */
+static u64 lookup(struct aerie_mem *mem, gpa_t gpa)
+{
+	u64 *t = mem->npt.root, pte;
+	int level;
+
+	for (level = 4; ; level--) {
+		pte = t[gpa >> (12 + 9 * (level - 1)) & 511];
+		if (!(pte & 1))
+			return 0;
+		if (level == 1)
+			return pte & ~0xfffull;
+		if (pte & 2)
+			return (pte & ~0xfffull) + (gpa & (2 * MB - 1) & ~0xfffull);
+		t = (u64 *)(pte & ~0xfffull);
+	}
+}
+
+TEST(layout)
+{
+	struct aerie_mem mem;
+
+	EXPECT_EQ(aerie_mem_init(&mem, 5 * GB, &ops), 0);
+	EXPECT_EQ(mem.nr_ram, 3);
+	EXPECT(aerie_mem_is_ram(&mem, 0, 0xa0000));
+	EXPECT(!aerie_mem_is_ram(&mem, 0, 0xa0001));
+	EXPECT(!aerie_mem_is_ram(&mem, 0xa0000, 1));
+	EXPECT(aerie_mem_is_ram(&mem, 0xc0000, 1));
+	EXPECT(!aerie_mem_is_ram(&mem, 3 * GB, 1));
+	EXPECT(aerie_mem_is_ram(&mem, 4 * GB, 2 * GB));
+	EXPECT(!aerie_mem_is_ram(&mem, 6 * GB, 1));
+	EXPECT(!aerie_mem_is_ram(&mem, 6 * GB - 1, ~0ull));
+	aerie_mem_fini(&mem);
+}
+
+TEST(refused_sizes)
+{
+	struct aerie_mem mem;
+
+	EXPECT_EQ(aerie_mem_init(&mem, 0, &ops), -EINVAL);
+	EXPECT_EQ(aerie_mem_init(&mem, 64 * MB + 1, &ops), -EINVAL);
+	EXPECT_EQ(aerie_mem_init(&mem, 1ull << 47, &ops), -EINVAL);
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_init(&mem, 64 * MB, &ops), -ENOMEM);
+	shim_fail_alloc = 2;
+	EXPECT_EQ(aerie_mem_init(&mem, 64 * MB, &ops), -ENOMEM);
+}
+
+TEST(read_allocates_nothing)
+{
+	struct aerie_mem mem;
+	u64 v = 1;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	EXPECT_EQ(aerie_mem_read(&mem, 0x1ffc, &v, 8, GFP_NOWAIT), 0);
+	EXPECT_EQ(v, 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 0);
+	EXPECT_EQ(aerie_mem_read(&mem, 64 * MB - 4, &v, 8, GFP_NOWAIT), -EFAULT);
+	EXPECT_EQ(aerie_mem_write(&mem, 64 * MB - 4, &v, 8, GFP_KERNEL), -EFAULT);
+	EXPECT_EQ(aerie_mem_populate(&mem, 0xb0000, GFP_KERNEL), -EFAULT);
+	EXPECT(!aerie_mem_kaddr(&mem, 0x1000));
+	aerie_mem_fini(&mem);
+}
+
+TEST(write_read_across_pages)
+{
+	struct aerie_mem mem;
+	u8 in[9000], out[9000];
+	int i;
+
+	for (i = 0; i < 9000; i++)
+		in[i] = i * 7;
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	EXPECT_EQ(aerie_mem_write(&mem, 0x9f000 - 9000, in, 9000, GFP_NOWAIT), 0);
+	EXPECT_EQ(aerie_mem_read(&mem, 0x9f000 - 9000, out, 9000, GFP_NOWAIT), 0);
+	EXPECT(!memcmp(in, out, 9000));
+	/* The first 2 MiB hold the VGA hole: small frames. */
+	EXPECT_EQ(atomic_long_read(&mem.resident), 3);
+	EXPECT_EQ(atomic_long_read(&mem.large), 0);
+	aerie_mem_fini(&mem);
+}
+
+TEST(fault_maps_large_where_it_fits)
+{
+	struct aerie_mem mem;
+	gpa_t gpa = 5 * MB + 0x3000;
+
+	aerie_mem_init(&mem, 7 * MB, &ops);
+	/* Clearing 2 MiB is for the sleeping path. */
+	EXPECT_EQ(aerie_mem_fault(&mem, gpa, AERIE_ACC_WRITE, GFP_NOWAIT), -EAGAIN);
+	EXPECT_EQ(aerie_mem_fault(&mem, gpa, AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT_EQ(atomic_long_read(&mem.large), 512);
+	EXPECT_EQ(lookup(&mem, gpa), __pa(aerie_mem_kaddr(&mem, gpa)));
+	EXPECT_EQ(lookup(&mem, 4 * MB), __pa(aerie_mem_kaddr(&mem, 4 * MB)));
+	/* The last megabyte cannot be large. */
+	EXPECT_EQ(aerie_mem_fault(&mem, 6 * MB, 0, GFP_NOWAIT), 0);
+	EXPECT_EQ(lookup(&mem, 6 * MB), __pa(aerie_mem_kaddr(&mem, 6 * MB)));
+	EXPECT_EQ(lookup(&mem, 6 * MB + 0x1000), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 513);
+	EXPECT_EQ(aerie_mem_fault(&mem, 7 * MB, 0, GFP_KERNEL), -EFAULT);
+	aerie_mem_clear(&mem);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 0);
+	EXPECT_EQ(atomic_long_read(&mem.npt.tables), 1);
+	EXPECT_EQ(atomic_long_read(&mem.nodes), 1);
+	EXPECT_EQ(lookup(&mem, gpa), 0);
+	aerie_mem_fini(&mem);
+}
+
+TEST(large_frame_in_small_pages)
+{
+	static struct aerie_pte_ops small;
+	struct aerie_mem mem;
+	gpa_t gpa;
+
+	small = ops;
+	small.no_large = true;
+	aerie_mem_init(&mem, 64 * MB, &small);
+	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB + 0x5000, 0, GFP_KERNEL), 0);
+	EXPECT_EQ(atomic_long_read(&mem.large), 512);
+	for (gpa = 4 * MB; gpa < 6 * MB; gpa += PAGE_SIZE)
+		EXPECT_EQ(lookup(&mem, gpa), __pa(aerie_mem_kaddr(&mem, gpa)));
+	EXPECT_EQ(lookup(&mem, 6 * MB), 0);
+	aerie_mem_fini(&mem);
+}
+
+TEST(no_memory)
+{
+	struct aerie_mem mem;
+	int n, err = -1;
+
+	for (n = 1; err; n++) {
+		aerie_mem_init(&mem, 64 * MB, &ops);
+		shim_fail_alloc = n;
+		err = aerie_mem_fault(&mem, 0x5000, 0, GFP_KERNEL);
+		shim_fail_alloc = 0;
+		EXPECT(err == 0 || err == -ENOMEM);
+		aerie_mem_fini(&mem);
+	}
+	EXPECT(n > 6);
+	/* No 2 MiB frame to be had: 4 KiB ones serve. */
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	aerie_mem_populate(&mem, 0x5000, GFP_KERNEL);
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_fault(&mem, 32 * MB, 0, GFP_KERNEL), 0);
+	EXPECT_EQ(atomic_long_read(&mem.large), 0);
+	aerie_mem_fini(&mem);
+}
+
+TEST(compare_and_exchange)
+{
+	struct aerie_mem mem;
+	u64 old = 0;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	EXPECT_EQ(aerie_mem_cmpxchg(&mem, 0x1004, 8, &old, 5, GFP_NOWAIT), -EINVAL);
+	EXPECT_EQ(aerie_mem_cmpxchg(&mem, 0x1008, 8, &old, 5, GFP_NOWAIT), 1);
+	EXPECT_EQ(aerie_mem_cmpxchg(&mem, 0x1008, 4, &old, 6, GFP_NOWAIT), 0);
+	EXPECT_EQ(old, 5);
+	EXPECT_EQ(aerie_mem_cmpxchg(&mem, 0xa0000, 4, &old, 6, GFP_NOWAIT), -EFAULT);
+	aerie_mem_fini(&mem);
+}

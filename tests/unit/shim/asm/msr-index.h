@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Model-specific registers, as the kernel's header of this name has them. */
+#ifndef AERIE_SHIM_MSR_INDEX_H
+#define AERIE_SHIM_MSR_INDEX_H
+
+#define MSR_EFER	0xc0000080
+#define EFER_SCE	(1u << 0)
+#define EFER_LME	(1u << 8)
+#define EFER_LMA	(1u << 10)
+#define EFER_NX		(1u << 11)
+#define EFER_SVME	(1u << 12)
+
+#define MSR_AMD64_DE_CFG_LFENCE_SERIALIZE	0x2ull
+#define MSR_IA32_TSC				0x10
+#define MSR_IA32_PLATFORM_ID			0x17
+#define MSR_IA32_APICBASE			0x1b
+#define MSR_IA32_FEAT_CTL			0x3a
+#define MSR_IA32_TSC_ADJUST			0x3b
+#define MSR_IA32_PRED_CMD			0x49
+#define MSR_IA32_UCODE_WRITE			0x79
+#define MSR_IA32_UCODE_REV			0x8b
+#define MSR_PLATFORM_INFO			0xce
+#define MSR_MTRRcap				0xfe
+#define MSR_IA32_APICBASE_BSP			0x100
+#define MSR_IA32_ARCH_CAPABILITIES		0x10a
+#define MSR_IA32_SYSENTER_CS			0x174
+#define MSR_IA32_SYSENTER_ESP			0x175
+#define MSR_IA32_SYSENTER_EIP			0x176
+#define MSR_IA32_MCG_CAP			0x179
+#define MSR_IA32_MCG_STATUS			0x17a
+#define MSR_IA32_MISC_ENABLE			0x1a0
+#define MSR_IA32_DEBUGCTLMSR			0x1d9
+#define MSR_MTRRfix64K_00000			0x250
+#define MSR_MTRRfix16K_80000			0x258
+#define MSR_MTRRfix16K_A0000			0x259
+#define MSR_MTRRfix4K_C0000			0x268
+#define MSR_MTRRfix4K_F8000			0x26f
+#define MSR_IA32_CR_PAT				0x277
+#define MSR_MTRRdefType				0x2ff
+#define MSR_IA32_TSC_DEADLINE			0x6e0
+#define MSR_IA32_XSS				0xda0
+#define MSR_STAR				0xc0000081
+#define MSR_LSTAR				0xc0000082
+#define MSR_CSTAR				0xc0000083
+#define MSR_SYSCALL_MASK			0xc0000084
+#define MSR_FS_BASE				0xc0000100
+#define MSR_GS_BASE				0xc0000101
+#define MSR_KERNEL_GS_BASE			0xc0000102
+#define MSR_TSC_AUX				0xc0000103
+#define MSR_AMD64_SYSCFG			0xc0010010
+#define MSR_K7_HWCR				0xc0010015
+#define MSR_K8_TOP_MEM1				0xc001001a
+#define MSR_K8_TOP_MEM2				0xc001001d
+#define MSR_AMD64_NB_CFG			0xc001001f
+#define MSR_AMD64_PATCH_LOADER			0xc0010020
+#define MSR_K8_INT_PENDING_MSG			0xc0010055
+#define MSR_FAM10H_MMIO_CONF_BASE		0xc0010058
+#define MSR_VM_CR				0xc0010114
+#define MSR_AMD64_OSVW_ID_LENGTH		0xc0010140
+#define MSR_AMD64_OSVW_STATUS			0xc0010141
+#define MSR_AMD64_DC_CFG			0xc0011022
+#define MSR_AMD64_DE_CFG			0xc0011029
+#define MSR_AMD64_BU_CFG2			0xc001102a
+#define ARCH_CAP_RDCL_NO			0x1ull
+#define DEBUGCTLMSR_LBR				0x1
+#define FEAT_CTL_LOCKED				0x1
+#define MSR_IA32_MISC_ENABLE_FAST_STRING	0x1ull
+#define PRED_CMD_IBPB				0x1
+#define DEBUGCTLMSR_BTF				0x2
+#define ARCH_CAP_RSBA				0x4ull
+#define ARCH_CAP_SKIP_VMENTRY_L1DFLUSH		0x8ull
+#define ARCH_CAP_SSB_NO				0x10ull
+#define ARCH_CAP_MDS_NO				0x20ull
+#define ARCH_CAP_PSCHANGE_MC_NO			0x40ull
+#define ARCH_CAP_TAA_NO				0x100ull
+#define MSR_IA32_MISC_ENABLE_BTS_UNAVAIL	0x800ull
+#define MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL	0x1000ull
+#define ARCH_CAP_SBDR_SSDP_NO			0x2000ull
+#define ARCH_CAP_FBSDP_NO			0x4000ull
+#define EFER_FFXSR				0x4000
+#define ARCH_CAP_PSDP_NO			0x8000ull
+#define ARCH_CAP_FB_CLEAR			0x20000ull
+#define ARCH_CAP_RRSBA				0x80000ull
+#define ARCH_CAP_BHI_NO				0x100000ull
+#define ARCH_CAP_PBRSB_NO			0x1000000ull
+#define ARCH_CAP_GDS_NO				0x4000000ull
+#define ARCH_CAP_RFDS_NO			0x8000000ull
+#define ARCH_CAP_RFDS_CLEAR			0x10000000ull
+#define ARCH_CAP_ITS_NO				0x4000000000000000ull
+
+#endif

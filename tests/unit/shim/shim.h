@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The few kernel definitions that pure logic uses, for host-run tests. Single
+ * threaded: locks and RCU are no-ops that keep count, atomics are plain.
+ * Every shim/linux/NAME.h includes this file; add what is missing here.
+ */
+#ifndef AERIE_SHIM_H
+#define AERIE_SHIM_H
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+
+typedef uint8_t u8, __u8;
+typedef uint16_t u16, __u16, __le16;
+typedef uint32_t u32, __u32, __le32;
+typedef uint64_t u64;
+typedef unsigned long long __u64, __le64;
+typedef int8_t s8, __s8;
+typedef int16_t s16, __s16;
+typedef int32_t s32, __s32;
+typedef int64_t s64;
+typedef long long __s64;
+typedef unsigned int gfp_t;
+typedef s64 ktime_t;
+
+#define GFP_NOWAIT	0u
+#define GFP_KERNEL	1u
+#define GFP_ATOMIC	2u
+#define GFP_KERNEL_ACCOUNT GFP_KERNEL
+#define __GFP_ZERO	4u
+
+#define __rcu
+#define __user
+#define __iomem
+#define __force
+#define __must_hold(x)
+#define __acquires(x)
+#define __releases(x)
+#define __packed		__attribute__((packed))
+#define __aligned(n)		__attribute__((aligned(n)))
+#define __printf(a, b)		__attribute__((format(printf, a, b)))
+#define __maybe_unused		__attribute__((unused))
+#define __weak			__attribute__((weak))
+#undef __always_inline
+#define __always_inline		inline __attribute__((always_inline))
+#define noinline		__attribute__((noinline))
+#define fallthrough		__attribute__((fallthrough))
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
+#define smp_load_acquire(p)	READ_ONCE(*(p))
+#define smp_mb()		do { } while (0)
+#define smp_wmb()		do { } while (0)
+#define smp_rmb()		do { } while (0)
+#define smp_mb__after_atomic()	do { } while (0)
+#define smp_mb__before_atomic()	do { } while (0)
+#define barrier()		__asm__ volatile("" ::: "memory")
+#define EXPORT_SYMBOL_GPL(x)
+#define MODULE_LICENSE(x)
+#define module_param(name, type, mode)
+#define MODULE_PARM_DESC(name, text)
+
+#define BIT(n)			(1UL << (n))
+#define BIT_ULL(n)		(1ULL << (n))
+#define GENMASK(h, l)		((~0UL << (l)) & (~0UL >> (63 - (h))))
+#define GENMASK_ULL(h, l)	GENMASK(h, l)
+#define BITS_PER_LONG		64
+#define BITS_PER_BYTE		8
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+#define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, BITS_PER_LONG)
+#define DECLARE_BITMAP(name, n)	unsigned long name[BITS_TO_LONGS(n)]
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define sizeof_field(t, m)	sizeof(((t *)0)->m)
+#define offsetofend(t, m)	(offsetof(t, m) + sizeof_field(t, m))
+#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
+#define static_assert		_Static_assert
+#define BUILD_BUG_ON(c)		_Static_assert(!(c), #c)
+#define ALIGN(x, a)		(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
+#define ALIGN_DOWN(x, a)	((x) & ~((__typeof__(x))(a) - 1))
+#define IS_ALIGNED(x, a)	(((x) & ((__typeof__(x))(a) - 1)) == 0)
+#define round_up(x, a)		ALIGN(x, a)
+#define round_down(x, a)	ALIGN_DOWN(x, a)
+#define min(a, b)		({ __typeof__(a) _x = (a); __typeof__(b) _y = (b); _x < _y ? _x : _y; })
+#define max(a, b)		({ __typeof__(a) _x = (a); __typeof__(b) _y = (b); _x > _y ? _x : _y; })
+#define min_t(t, a, b)		min((t)(a), (t)(b))
+#define max_t(t, a, b)		max((t)(a), (t)(b))
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
+#define clamp_t(t, v, lo, hi)	clamp((t)(v), (t)(lo), (t)(hi))
+#define min3(a, b, c)		min(min(a, b), c)
+#define swap(a, b)		do { __typeof__(a) _t = (a); (a) = (b); (b) = _t; } while (0)
+#define check_add_overflow(a, b, d)	__builtin_add_overflow(a, b, d)
+#define check_mul_overflow(a, b, d)	__builtin_mul_overflow(a, b, d)
+#define lower_32_bits(n)	((u32)(n))
+#define upper_32_bits(n)	((u32)((u64)(n) >> 32))
+
+#define PAGE_SHIFT		12
+#define PAGE_SIZE		4096UL
+#define PAGE_MASK		(~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(x)		ALIGN(x, PAGE_SIZE)
+#define NSEC_PER_SEC		1000000000L
+#define NSEC_PER_MSEC		1000000L
+#define NSEC_PER_USEC		1000L
+#define KTIME_MAX		INT64_MAX
+#define U8_MAX UINT8_MAX
+#define U16_MAX UINT16_MAX
+#define U32_MAX UINT32_MAX
+#define U64_MAX UINT64_MAX
+#define S64_MAX INT64_MAX
+
+#define WARN_ON_ONCE(c)		({ bool _c = !!(c); if (_c) { fprintf(stderr, "WARN %s:%d\n", __FILE__, __LINE__); abort(); } _c; })
+#define WARN_ON(c)		WARN_ON_ONCE(c)
+#define lockdep_assert_held(l)	do { (void)(l); } while (0)
+#define might_sleep()		do { } while (0)
+#define pr_err(...)		fprintf(stderr, __VA_ARGS__)
+#define pr_warn(...)		fprintf(stderr, __VA_ARGS__)
+#define pr_info(...)		do { } while (0)
+#define pr_debug(...)		do { } while (0)
+#define pr_err_ratelimited	pr_err
+#define pr_warn_ratelimited	pr_warn
+
+static inline int fls(unsigned int x) { return x ? 32 - __builtin_clz(x) : 0; }
+static inline int fls64(u64 x) { return x ? 64 - __builtin_clzll(x) : 0; }
+static inline unsigned long __fls(unsigned long x) { return 63 - __builtin_clzl(x); }
+static inline unsigned long __ffs(unsigned long x) { return __builtin_ctzl(x); }
+static inline int ilog2(u64 x) { return fls64(x) - 1; }
+static inline unsigned int hweight8(u8 x) { return __builtin_popcount(x); }
+static inline unsigned int hweight16(u16 x) { return __builtin_popcount(x); }
+static inline unsigned int hweight32(u32 x) { return __builtin_popcount(x); }
+static inline unsigned int hweight64(u64 x) { return __builtin_popcountll(x); }
+static inline bool is_power_of_2(u64 x) { return x && !(x & (x - 1)); }
+static inline int order_base_2(u64 x) { return x <= 1 ? 0 : fls64(x - 1); }
+#define array_index_nospec(i, n) ((void)(n), (i))
+static inline u64 roundup_pow_of_two(u64 x) { return x <= 1 ? 1 : 1ull << fls64(x - 1); }
+static inline s64 sign_extend64(u64 v, int bit) { int s = 63 - bit; return (s64)(v << s) >> s; }
+static inline s32 sign_extend32(u32 v, int bit) { int s = 31 - bit; return (s32)(v << s) >> s; }
+static inline u16 swab16(u16 v) { return __builtin_bswap16(v); }
+static inline u32 swab32(u32 v) { return __builtin_bswap32(v); }
+static inline u64 swab64(u64 v) { return __builtin_bswap64(v); }
+static inline u64 div_u64(u64 a, u32 b) { return a / b; }
+static inline u64 div64_u64(u64 a, u64 b) { return a / b; }
+static inline u64 div_u64_rem(u64 a, u32 b, u32 *r) { *r = a % b; return a / b; }
+static inline u64 div64_u64_rem(u64 a, u64 b, u64 *r) { *r = a % b; return a / b; }
+static inline s64 div_s64_rem(s64 a, s32 b, s32 *r) { *r = a % b; return a / b; }
+static inline u64 mul_u64_u32_div(u64 a, u32 b, u32 c) { return (unsigned __int128)a * b / c; }
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c) { return (unsigned __int128)a * b / c; }
+static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int s) { return (unsigned __int128)a * b >> s; }
+#define do_div(n, base) ({ u32 _r = (n) % (base); (n) /= (base); _r; })
+
+static inline u16 get_unaligned_le16(const void *p) { u16 v; memcpy(&v, p, 2); return v; }
+static inline u32 get_unaligned_le32(const void *p) { u32 v; memcpy(&v, p, 4); return v; }
+static inline u64 get_unaligned_le64(const void *p) { u64 v; memcpy(&v, p, 8); return v; }
+static inline void put_unaligned_le16(u16 v, void *p) { memcpy(p, &v, 2); }
+static inline void put_unaligned_le32(u32 v, void *p) { memcpy(p, &v, 4); }
+static inline void put_unaligned_le64(u64 v, void *p) { memcpy(p, &v, 8); }
+#define cpu_to_le16(x) ((u16)(x))
+#define cpu_to_le32(x) ((u32)(x))
+#define cpu_to_le64(x) ((u64)(x))
+#define le16_to_cpu(x) ((u16)(x))
+#define le32_to_cpu(x) ((u32)(x))
+#define le64_to_cpu(x) ((u64)(x))
+
+static inline void set_bit(long n, volatile unsigned long *p) { p[n / 64] |= 1UL << (n % 64); }
+static inline void clear_bit(long n, volatile unsigned long *p) { p[n / 64] &= ~(1UL << (n % 64)); }
+static inline bool test_bit(long n, const volatile unsigned long *p) { return p[n / 64] >> (n % 64) & 1; }
+static inline bool test_and_set_bit(long n, volatile unsigned long *p) { bool o = test_bit(n, p); set_bit(n, p); return o; }
+static inline bool test_and_clear_bit(long n, volatile unsigned long *p) { bool o = test_bit(n, p); clear_bit(n, p); return o; }
+#define __set_bit set_bit
+#define __clear_bit clear_bit
+
+typedef struct { int counter; } atomic_t;
+typedef struct { long counter; } atomic_long_t;
+typedef struct { s64 counter; } atomic64_t;
+#define ATOMIC_INIT(i) { (i) }
+#define atomic_read(a) ((a)->counter)
+#define atomic_set(a, v) ((a)->counter = (v))
+#define atomic_inc(a) ((void)(a)->counter++)
+#define atomic_dec(a) ((void)(a)->counter--)
+#define atomic_add(v, a) ((void)((a)->counter += (v)))
+#define atomic_sub(v, a) ((void)((a)->counter -= (v)))
+#define atomic_inc_return(a) (++(a)->counter)
+#define atomic_dec_return(a) (--(a)->counter)
+#define atomic_dec_and_test(a) (--(a)->counter == 0)
+#define atomic_xchg(a, v) ({ __typeof__((a)->counter) _o = (a)->counter; (a)->counter = (v); _o; })
+#define atomic_long_read atomic_read
+#define atomic_long_set atomic_set
+#define atomic_long_inc atomic_inc
+#define atomic_long_dec atomic_dec
+#define atomic_long_add atomic_add
+#define atomic_long_sub atomic_sub
+#define atomic64_read atomic_read
+#define atomic64_set atomic_set
+#define xchg(p, v) ({ __typeof__(*(p)) _o = *(p); *(p) = (v); _o; })
+#define cmpxchg(p, o, n) ({ __typeof__(*(p)) _c = *(p); if (_c == (o)) *(p) = (n); _c; })
+#define cmpxchg64 cmpxchg
+#define try_cmpxchg(p, op, n) ({ __typeof__(*(p)) _c = *(p); bool _s = _c == *(op); if (_s) *(p) = (n); else *(op) = _c; _s; })
+#define try_cmpxchg64 try_cmpxchg
+
+typedef struct { int held; } spinlock_t, raw_spinlock_t;
+#define spin_lock_init(l) ((l)->held = 0)
+#define shim_lock(l) do { if ((l)->held++) abort(); } while (0)
+#define shim_unlock(l) do { if (!(l)->held--) abort(); } while (0)
+#define spin_lock shim_lock
+#define spin_unlock shim_unlock
+#define spin_lock_irqsave(l, f) do { (void)(f = 0); shim_lock(l); } while (0)
+#define spin_unlock_irqrestore(l, f) do { (void)(f); shim_unlock(l); } while (0)
+#define raw_spin_lock_init spin_lock_init
+#define raw_spin_lock spin_lock
+#define raw_spin_unlock spin_unlock
+#define raw_spin_lock_irqsave spin_lock_irqsave
+#define raw_spin_unlock_irqrestore spin_unlock_irqrestore
+#define DEFINE_SPINLOCK(x) spinlock_t x = { 0 }
+struct mutex { int held; };
+#define mutex_init(m) ((m)->held = 0)
+#define mutex_lock shim_lock
+#define mutex_unlock shim_unlock
+#define mutex_destroy(m) do { } while (0)
+#define DECLARE_PER_CPU(t, n) extern t n
+#define preempt_disable() do { } while (0)
+#define preempt_enable() do { } while (0)
+#define cond_resched() do { } while (0)
+
+struct rcu_head { void *next; };
+#define rcu_read_lock() do { } while (0)
+#define rcu_read_unlock() do { } while (0)
+#define rcu_dereference(p) (p)
+#define rcu_dereference_protected(p, c) (p)
+#define rcu_access_pointer(p) (p)
+#define rcu_dereference_sched(p) (p)
+#define rcu_assign_pointer(p, v) ((p) = (v))
+#define RCU_INIT_POINTER(p, v) ((p) = (v))
+#define synchronize_rcu() do { } while (0)
+#define synchronize_rcu_expedited() do { } while (0)
+#define kfree_rcu(p, f) free(p)
+
+/* Set to n > 0 to make the n-th allocation from now fail. */
+extern int shim_fail_alloc __attribute__((weak));
+static inline bool shim_alloc_fails(void)
+{
+	return &shim_fail_alloc && shim_fail_alloc > 0 && --shim_fail_alloc == 0;
+}
+static inline void *kmalloc(size_t n, gfp_t g)
+{
+	return shim_alloc_fails() ? NULL : (g & __GFP_ZERO) ? calloc(1, n) : malloc(n);
+}
+static inline void *kzalloc(size_t n, gfp_t g) { return kmalloc(n, g | __GFP_ZERO); }
+static inline void *kcalloc(size_t c, size_t n, gfp_t g) { return kzalloc(c * n, g); }
+static inline void *kmalloc_array(size_t c, size_t n, gfp_t g) { return kmalloc(c * n, g); }
+static inline void kfree(const void *p) { free((void *)p); }
+#define kvmalloc kmalloc
+#define kvzalloc kzalloc
+#define kvfree kfree
+#define vmalloc(n) kmalloc(n, 0)
+#define vzalloc(n) kzalloc(n, 0)
+#define vfree kfree
+#define struct_size(p, m, n) (sizeof(*(p)) + sizeof((p)->m[0]) * (n))
+static inline unsigned long get_zeroed_page(gfp_t g)
+{
+	void *p = shim_alloc_fails() ? NULL : aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+
+	if (p)
+		memset(p, 0, PAGE_SIZE);
+	return (unsigned long)p;
+}
+#define __get_free_page get_zeroed_page
+static inline void free_page(unsigned long p) { free((void *)p); }
+
+
+/* A page is its own struct page; host physical addresses are host pointers. */
+#define __GFP_NOWARN	0u
+#define __GFP_NORETRY	0u
+#define __GFP_RETRY_MAYFAIL 0u
+#define __GFP_COMP	0u
+#define __pa(p) ((u64)(uintptr_t)(p))
+#define __va(a) ((void *)(uintptr_t)(a))
+#define page_to_pfn(p) ((u64)(uintptr_t)(p) >> PAGE_SHIFT)
+#define pfn_to_page(n) ((struct page *)(uintptr_t)((u64)(n) << PAGE_SHIFT))
+struct page;
+static inline struct page *alloc_pages(gfp_t g, unsigned int order)
+{
+	size_t n = PAGE_SIZE << order;
+	void *p = shim_alloc_fails() ? NULL : aligned_alloc(n, n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+static inline void __free_pages(struct page *p, unsigned int order) { free(p); }
+
+#define MAX_ERRNO 4095
+static inline void *ERR_PTR(long e) { return (void *)e; }
+static inline long PTR_ERR(const void *p) { return (long)p; }
+static inline bool IS_ERR(const void *p) { return (unsigned long)p >= (unsigned long)-MAX_ERRNO; }
+static inline bool IS_ERR_OR_NULL(const void *p) { return !p || IS_ERR(p); }
+#define ERR_CAST(p) ((void *)(p))
+
+struct list_head { struct list_head *next, *prev; };
+#define LIST_HEAD_INIT(n) { &(n), &(n) }
+#define LIST_HEAD(n) struct list_head n = LIST_HEAD_INIT(n)
+static inline void INIT_LIST_HEAD(struct list_head *l) { l->next = l->prev = l; }
+static inline void list_add_tail(struct list_head *n, struct list_head *h)
+{
+	n->prev = h->prev; n->next = h; h->prev->next = n; h->prev = n;
+}
+static inline void list_del(struct list_head *n) { n->prev->next = n->next; n->next->prev = n->prev; }
+static inline bool list_empty(const struct list_head *h) { return h->next == h; }
+#define list_entry(p, t, m) container_of(p, t, m)
+#define list_first_entry(h, t, m) list_entry((h)->next, t, m)
+#define list_for_each_entry(p, h, m) \
+	for (p = list_entry((h)->next, __typeof__(*p), m); &p->m != (h); \
+	     p = list_entry(p->m.next, __typeof__(*p), m))
+#define list_for_each_entry_safe(p, n, h, m) \
+	for (p = list_entry((h)->next, __typeof__(*p), m), \
+	     n = list_entry(p->m.next, __typeof__(*p), m); &p->m != (h); \
+	     p = n, n = list_entry(n->m.next, __typeof__(*n), m))
+#define list_for_each_entry_safe_reverse(p, n, h, m) \
+	for (p = list_entry((h)->prev, __typeof__(*p), m), \
+	     n = list_entry(p->m.prev, __typeof__(*p), m); &p->m != (h); \
+	     p = n, n = list_entry(n->m.prev, __typeof__(*n), m))
+
+static inline u8 bcd2bin(u8 v) { return (v & 15) + (v >> 4) * 10; }
+static inline u8 bin2bcd(u8 v) { return (v / 10 << 4) + v % 10; }
+
+typedef s64 time64_t;
+static inline time64_t mktime64(unsigned int year, unsigned int mon, unsigned int day,
+				unsigned int hour, unsigned int min, unsigned int sec)
+{
+	struct tm tm = { .tm_year = (int)year - 1900, .tm_mon = (int)mon - 1, .tm_mday = day,
+			 .tm_hour = hour, .tm_min = min, .tm_sec = sec };
+
+	return timegm(&tm);
+}
+static inline void time64_to_tm(time64_t t, int offset, struct tm *tm)
+{
+	time_t at = t + offset;
+
+	gmtime_r(&at, tm);
+}
+
+struct hrtimer { ktime_t expires; };
+struct kref { int n; };
+struct dentry;
+struct file;
+struct task_struct;
+struct work_struct { void (*func)(struct work_struct *); };
+struct delayed_work { struct work_struct work; };
+struct completion { int done; };
+typedef struct { int unused; } wait_queue_head_t;
+typedef struct { int unused; } call_single_data_t;
+
+#ifndef strscpy
+#define strscpy(d, s, n) ({ snprintf(d, n, "%s", s); (ssize_t)strlen(d); })
+#endif
+#define scnprintf(b, n, ...) ({ int _r = snprintf(b, n, __VA_ARGS__); _r < (int)(n) ? _r : (int)(n) - 1; })
+
+#endif
