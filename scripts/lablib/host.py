@@ -2,6 +2,7 @@
 the same in every run (programs, modules) is kept in the cache; the part that
 is not (module, tool, command, shared folder) is appended for the run."""
 
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -50,7 +51,9 @@ def cached(name, make, keep=12):
             finally:
                 if os.path.exists(tmp):
                     os.unlink(tmp)
-        os.unlink(lock.name)
+        # Who waited for the lock finds the entry made and the lock's name gone.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(lock.name)
     forget_old(os.path.dirname(path), keep)
     return path
 
