@@ -10,8 +10,8 @@
  * the descriptor it was written to: 1 and 2 as ever, 3 control lines, 4 the
  * kernel log, 5 a cpio archive; kind 0 says hello, kind 7 goodbye. Towards the
  * host 0 is standard input, 1 its end, 2 the terminal's size as two
- * 16-bit numbers, rows and columns. With -t the command has a terminal for
- * descriptors 0, 1 and 2, without it pipes.
+ * 16-bit numbers, rows and columns, 3 nothing, but an interrupt for the host.
+ * With -t the command has a terminal for descriptors 0, 1 and 2, without it pipes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 enum { HELLO = 0, BYE = 7, NFDS = 6 };
-enum { IN_DATA = 0, IN_EOF = 1, IN_SIZE = 2 };
+enum { IN_DATA = 0, IN_EOF = 1, IN_SIZE = 2, IN_NOTHING = 3 };
 
 static int port;
 
@@ -108,6 +108,8 @@ static void input_frame(uint8_t kind, const uint8_t *data, uint16_t len, int tty
 
 			ioctl(tty, TIOCSWINSZ, &ws);
 		}
+		break;
+	case IN_NOTHING:
 		break;
 	}
 	input_flush();

@@ -10,14 +10,20 @@ n=0 passed=0 failed=0 skipped=0
 echo "TAP version 13"
 echo "1..$#"
 log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.status"' EXIT
 for test; do
 	n=$((n + 1))
 	echo "# selftests: aerie: $test"
-	dir=$(dirname "$test")
-	(cd "$dir" && exec timeout "$timeout" "./${test##*/}") >"$log" 2>&1 </dev/null
-	status=$?
-	sed 's/^/# /' "$log"
+	started=$(date +%s)
+	# Line by line, so that of a test that hangs the host one sees how far it came.
+	{
+		(cd "$(dirname "$test")" && exec timeout "$timeout" "./${test##*/}") 2>&1 </dev/null
+		echo $? >"$log.status"
+	} | tee "$log" | while IFS= read -r line; do
+		echo "# $line"
+	done
+	status=$(cat "$log.status")
+	echo "# $(($(date +%s) - started)) s"
 	case $status in
 	0) passed=$((passed + 1)); echo "ok $n selftests: aerie: $test" ;;
 	2) passed=$((passed + 1)); echo "ok $n selftests: aerie: $test # XFAIL" ;;
