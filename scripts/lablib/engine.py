@@ -19,6 +19,12 @@ KERNEL_ARGS = "console=ttyS0,115200 log_buf_len=4M oops=panic panic=0"
 BOCHS_ARGS = ("quiet tsc=reliable lpj=1000000 no_timer_check nokaslr audit=0 "
               "cryptomgr.notests initcall_blacklist=trace_eval_init,"
               "load_system_certificate_list,jent_mod_init")
+# Which caches fault injection may fail: all but those of the checkers themselves.
+DEBUG_ARGS = " slub_debug=A;-,kmemleak_object,kmemleak_scan_area,debug_objects_cache"
+
+
+def kernel_args(kernel):
+    return KERNEL_ARGS + (DEBUG_ARGS if kernel == "debug" else "")
 
 
 def die_with_parent():
@@ -128,7 +134,7 @@ class Qemu(Engine):
                 "-display", "none", "-accel", a.accel or "tcg", "-cpu", self.cpu,
                 "-smp", str(a.cpus), "-m", str(a.memory),
                 "-kernel", kernel.image, "-initrd", initrd,
-                "-append", f"{KERNEL_ARGS} unknown_nmi_panic {append}",
+                "-append", f"{kernel_args(a.kernel)} unknown_nmi_panic {append}",
                 "-chardev", f"socket,id=channel,fd={fds[0]}",
                 "-device", "virtio-serial-pci",
                 "-device", "virtserialport,chardev=channel,name=aerie.lab",
@@ -173,7 +179,7 @@ class Bochs(Engine):
         self.errors = f"{directory}/bochs.log"
         listeners = []
         lines = bochs.prepare(directory, kernel, initrd,
-                              f"{KERNEL_ARGS} {BOCHS_ARGS} {append}", self.args.memory)
+                              f"{kernel_args(self.args.kernel)} {BOCHS_ARGS} {append}", self.args.memory)
         for com in (1, 2):
             s = socket.create_server(("127.0.0.1", 0))
             listeners.append(s)

@@ -53,23 +53,21 @@ static bool fail_verbose(const char *level)
 	       write_file("/sys/kernel/debug/fail_page_alloc/verbose", level);
 }
 
-/* Checkers that go blind, or worse, without memory for their notes keep theirs. */
-static bool fail_all_caches(void)
+/*
+ * Only caches marked so at boot (slub_debug=A) fail: checkers that go blind, or worse,
+ * without memory for their notes keep theirs.
+ */
+static bool fail_marked_caches(void)
 {
-	char path[320];
-	struct dirent *d;
-	DIR *dir = opendir("/sys/kernel/slab");
+	char marked = '0';
+	int fd = open("/sys/kernel/slab/filp/failslab", O_RDONLY);
 
-	if (!dir)
-		return false;
-	while ((d = readdir(dir))) {
-		if (strstr(d->d_name, "kmemleak") || strstr(d->d_name, "debug_objects"))
-			continue;
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/failslab", d->d_name);
-		write_file(path, "1");
-	}
-	closedir(dir);
-	return write_file("/sys/kernel/debug/failslab/cache-filter", "Y");
+	if (fd < 0 || read(fd, &marked, 1) != 1)
+		marked = '0';
+	close(fd);
+	if (marked != '1')
+		printf("# this host was not booted with slub_debug=A\n");
+	return marked == '1' && write_file("/sys/kernel/debug/failslab/cache-filter", "Y");
 }
 
 /* All allocations count, and nobody prints a call trace for each that fails. */
@@ -93,7 +91,7 @@ static bool fail_setup(void)
 			return false;
 	}
 	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return fail_fd >= 0 && fail_verbose("0") && fail_all_caches();
+	return fail_fd >= 0 && fail_verbose("0") && fail_marked_caches();
 }
 
 static void fail_arm(int fd, unsigned int nth)
