@@ -139,7 +139,8 @@ struct aerie_vcpu {
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */
 	int mode;			/* [a] enum aerie_vcpu_mode */
 	bool parked;			/* [a] outside, waits for the VM to run */
-	call_single_data_t kick_csd;	/* [a] makes a vCPU leave the guest */
+	unsigned long kick_sent;	/* [a] bit 0: kick_csd is on its way */
+	call_single_data_t kick_csd;	/* makes a vCPU leave the guest; kick_sent */
 
 	u64 fault_gpa;			/* [t] to be made resident by the slow path */
 	u32 fault_acc;			/* [t] AERIE_ACC_* */

@@ -10,9 +10,14 @@
  * Others only ever set a bit in vcpu->requests and kick. The store of
  * AERIE_VCPU_GUEST to vcpu->mode and the load of requests after it pair with
  * the store of a request and the load of mode in the kick: one of the two sees
- * the other, so either the entry is called off or an IPI ends it. An IPI that
- * is still on its way when a second kick comes serves both: if the vCPU has
- * meanwhile moved, the IPI kicks once more where it arrives.
+ * the other, so either the entry is called off or an IPI ends it.
+ *
+ * There is one IPI a vCPU, and whoever sets the bit in vcpu->kick_sent sends it:
+ * the kernel leaves it to its callers that nobody sends what is on its way. The
+ * bit is set until the IPI arrives, or until it turns out that the processor is
+ * offline. Kicks that find it set rely on that IPI, which may go where the vCPU
+ * no longer is; so whoever clears it looks at the requests after that, and kicks
+ * once more where they still need it.
  *
  * Interrupts are off from the mode change to the exit. Exits in
  * AERIE_EXITS_IRQOFF are handled before they come on again; a host interrupt
@@ -41,16 +46,13 @@ const char * const aerie_reg_names[AERIE_NR_REGS] = {
 	"rip", "rflags", "cr0", "cr3", "cr4",
 };
 
-/*
- * An IPI is all it takes: it ends guest execution. It may have been aimed at a
- * processor that the vCPU has left since, and while it was on its way later
- * kicks relied on it.
- */
+/* An IPI is all it takes: it ends guest execution. */
 static void kick_arrived(void *info)
 {
 	struct aerie_vcpu *vcpu = info;
 
-	smp_mb();	/* the IPI can be sent again; pairs with aerie_vcpu_request() */
+	clear_bit(0, &vcpu->kick_sent);
+	smp_mb__after_atomic();		/* pairs with aerie_vcpu_request() */
 	if (unlikely(READ_ONCE(vcpu->requests) && READ_ONCE(vcpu->mode) == AERIE_VCPU_GUEST))
 		aerie_vcpu_kick(vcpu);
 }
@@ -66,9 +68,13 @@ void aerie_vcpu_kick(struct aerie_vcpu *vcpu)
 	case AERIE_VCPU_GUEST:
 		me = get_cpu();
 		cpu = READ_ONCE(vcpu->cpu);
-		/* On its own processor this is an interrupt: the exit has happened. */
-		if (cpu >= 0 && cpu != me)
-			smp_call_function_single_async(cpu, &vcpu->kick_csd);
+		/*
+		 * On its own processor this is an interrupt: the exit has happened.
+		 * One that is offline the vCPU has left.
+		 */
+		if (cpu >= 0 && cpu != me && !test_and_set_bit(0, &vcpu->kick_sent) &&
+		    smp_call_function_single_async(cpu, &vcpu->kick_csd))
+			kick_arrived(vcpu);
 		put_cpu();
 		break;
 	}
@@ -482,7 +488,7 @@ void aerie_vcpu_stop(struct aerie_vcpu *vcpu)
 
 void aerie_vcpu_kicks_sent(struct aerie_vcpu *vcpu)
 {
-	while (READ_ONCE(vcpu->kick_csd.node.u_flags) & CSD_FLAG_LOCK)
+	while (test_bit(0, &vcpu->kick_sent))
 		cpu_relax();
 }
 
