@@ -124,6 +124,9 @@ static DEFINE_PER_CPU(struct compat_host_dr, host_dr);
 void aerie_dr_own(struct aerie_vcpu *vcpu)
 {
 	compat_host_dr_keep(this_cpu_ptr(&host_dr));
+	/* Before the first exit the host's breakpoints are still on, whatever their addresses. */
+	if (unlikely(hw_breakpoint_active()))
+		set_debugreg(0, 7);
 	set_debugreg(vcpu->dr[0], 0);
 	set_debugreg(vcpu->dr[1], 1);
 	set_debugreg(vcpu->dr[2], 2);
