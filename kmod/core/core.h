@@ -69,10 +69,10 @@ void aerie_skip(struct aerie_vcpu *vcpu, unsigned int len);
 /* Fetch and decode the instruction at RIP. ENTER where done, else what to do instead. */
 enum aerie_next aerie_fetch(struct aerie_vcpu *vcpu, struct aerie_insn *insn, bool *ok);
 /*
- * Emulate the instruction at RIP: device memory or, with @pio, string port I/O, for
- * which alone the processor has checked that the guest may access the port.
+ * Emulate the instruction at RIP: device memory or, where @pio is the exit for it,
+ * string port I/O.
  */
-enum aerie_next aerie_emulate(struct aerie_vcpu *vcpu, bool pio);
+enum aerie_next aerie_emulate(struct aerie_vcpu *vcpu, const struct aerie_exit *pio);
 /* Linear address of a decoded instruction's memory operand. */
 gva_t aerie_operand_linear(struct aerie_vcpu *vcpu, const struct aerie_insn *insn);
 /* Read guest linear memory for a handler; ENTER and *ok, else what to do instead. */

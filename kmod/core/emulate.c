@@ -258,10 +258,18 @@ static void emul_seg_read(struct aerie_emul *e, enum aerie_seg seg, struct aerie
 }
 
 /*
- * The processor checks the right to a port before it exits for the access. An exit
- * for device memory says nothing of it: the instruction must have been rewritten
- * since, and whoever did that may lack the right.
+ * The processor checks the right to a port before it exits for the access, and to
+ * that port alone. So an exit for device memory gives none: the instruction must
+ * have been rewritten since, and whoever did that may lack the right. Where the
+ * exit was for a string instruction, the emulated one must be what was checked.
  */
+static bool pio_checked(struct aerie_vcpu *vcpu, const struct aerie_exit *exit,
+			const struct aerie_insn *insn)
+{
+	return aerie_insn_is_port_string(insn, exit->pio.in, exit->pio.size) &&
+	       (u16)aerie_reg_read(vcpu, AERIE_REG_RDX) == exit->pio.port;
+}
+
 static int pio_denied(struct aerie_emul *e)
 {
 	e->fault.vector = X86_TRAP_GP;
@@ -457,7 +465,7 @@ void aerie_skip(struct aerie_vcpu *vcpu, unsigned int len)
 	insn_retired(vcpu, aerie_reg_read(vcpu, AERIE_REG_RFLAGS));
 }
 
-enum aerie_next aerie_emulate(struct aerie_vcpu *vcpu, bool pio)
+enum aerie_next aerie_emulate(struct aerie_vcpu *vcpu, const struct aerie_exit *pio)
 {
 	u64 rflags = aerie_reg_read(vcpu, AERIE_REG_RFLAGS);
 	struct aerie_insn insn;
@@ -467,6 +475,8 @@ enum aerie_next aerie_emulate(struct aerie_vcpu *vcpu, bool pio)
 	emul_begin(&ve, vcpu);
 	ve.pio = pio;
 	ret = emul_fetch(&ve, &insn);
+	if (!ret && pio && !pio_checked(vcpu, pio, &insn))
+		return AERIE_NEXT_ENTER;	/* the processor looks at the new one */
 	if (!ret)
 		ret = aerie_insn_exec(&ve.e, &insn);
 	if (!ret)

@@ -296,7 +296,7 @@ static enum aerie_next exit_pio(struct aerie_vcpu *vcpu, struct aerie_exit *exit
 	u64 rax, val, mask;
 
 	if (exit->pio.string)
-		return aerie_emulate(vcpu, true);
+		return aerie_emulate(vcpu, exit);
 	if (exit->pio.next_rip)
 		exit->insn_len = exit->pio.next_rip - aerie_reg_read(vcpu, AERIE_REG_RIP);
 	mask = GENMASK_ULL(size * 8 - 1, 0);
@@ -341,7 +341,7 @@ static enum aerie_next exit_mmio(struct aerie_vcpu *vcpu, struct aerie_exit *exi
 	}
 	exit->kind = aerie_lapic_claims(vcpu, gpa) ? AERIE_EXIT_APIC : AERIE_EXIT_MMIO;
 	vcpu->check_events = true;
-	return aerie_emulate(vcpu, false);
+	return aerie_emulate(vcpu, NULL);
 }
 
 static enum aerie_next exit_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)

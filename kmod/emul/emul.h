@@ -149,6 +149,9 @@ struct aerie_emul {
  */
 int aerie_insn_exec(struct aerie_emul *e, const struct aerie_insn *insn);
 
+/* Is it INS (@in) or OUTS, of @size bytes? The port is in DX then. */
+bool aerie_insn_is_port_string(const struct aerie_insn *insn, bool in, unsigned int size);
+
 /**
  * aerie_insn_linear() - linear address of a memory operand
  * @e: the emulation, for registers and segment bases

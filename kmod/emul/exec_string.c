@@ -55,6 +55,12 @@ bool exec_is_port(u8 opcode)
 	return (opcode & 0xf4) == 0xe4;
 }
 
+bool aerie_insn_is_port_string(const struct aerie_insn *insn, bool in, unsigned int size)
+{
+	return insn->map == 0 && (insn->opcode & 0xfe) == (in ? 0x6c : 0x6e) &&
+	       insn->opsize == size;
+}
+
 static int string_load(struct aerie_emul *e, unsigned int seg, u64 off, unsigned int size,
 		       u64 *val)
 {
