@@ -13,6 +13,7 @@
  * leaves offer none of them.
  */
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <asm/cpufeatures.h>
 #include <asm/kvm_para.h>
 #include <asm/msr-index.h>
@@ -204,7 +205,7 @@ static u64 *mtrr_fixed(struct aerie_vcpu *vcpu, u32 msr)
 		i = 1 + msr - MSR_MTRRfix16K_80000;
 	else
 		i = 3 + msr - MSR_MTRRfix4K_C0000;
-	return &vcpu->msrs.mtrr_fixed[i];
+	return &vcpu->msrs.mtrr_fixed[array_index_nospec(i, AERIE_MTRR_FIXED)];
 }
 
 static int mtrr_fixed_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
@@ -223,9 +224,14 @@ static int mtrr_fixed_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 
 #define MSR_MTRR_VAR0	0x200u	/* IA32_MTRR_PHYSBASE0, then the mask, and so on */
 
+static u64 *mtrr_var(struct aerie_vcpu *vcpu, u32 msr)
+{
+	return &vcpu->msrs.mtrr_var[array_index_nospec(msr - MSR_MTRR_VAR0, AERIE_MTRR_VAR * 2)];
+}
+
 static int mtrr_var_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 {
-	*val = vcpu->msrs.mtrr_var[msr - MSR_MTRR_VAR0];
+	*val = *mtrr_var(vcpu, msr);
 	return 0;
 }
 
@@ -237,7 +243,7 @@ static int mtrr_var_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 
 	if (val & ~(low | addr) || (!mask && !mtrr_type_valid(val & 0xff)))
 		return 1;
-	vcpu->msrs.mtrr_var[msr - MSR_MTRR_VAR0] = val;
+	*mtrr_var(vcpu, msr) = val;
 	return 0;
 }
 

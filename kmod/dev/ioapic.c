@@ -15,6 +15,7 @@
 #include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -153,6 +154,7 @@ static u32 reg_read(const struct aerie_ioapic *ioapic)
 	}
 	if (reg < REG_ENTRIES || pin >= AERIE_NR_GSIS)
 		return 0;
+	pin = array_index_nospec(pin, AERIE_NR_GSIS);
 	return ioapic->s.entries[pin] >> (reg & 1 ? 32 : 0);
 }
 
@@ -165,6 +167,7 @@ static void reg_write(struct aerie_ioapic *ioapic, u32 val)
 		ioapic->s.id = val & ID_MASK;
 	if (reg < REG_ENTRIES || pin >= AERIE_NR_GSIS)
 		return;
+	pin = array_index_nospec(pin, AERIE_NR_GSIS);
 	mask = ENTRY_WRITABLE & (reg & 1 ? ~0ull << 32 : ~0u);
 	entry = ioapic->s.entries[pin] & ~mask;
 	entry |= ((u64)val << (reg & 1 ? 32 : 0)) & mask;

@@ -10,6 +10,7 @@
  * derives logical IDs from APIC IDs, which are the vCPUs' indices.
  */
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 
 #include "dev/lapic_regs.h"
 
@@ -72,7 +73,9 @@ static u64 route(struct aerie_vm *vm, const struct aerie_apic_msg *msg)
 		return route_all(vm);
 	if (msg->logical)
 		return route_logical(vm, msg);
-	return dest < vm->nr_vcpus ? BIT_ULL(dest) : 0;
+	if (dest >= vm->nr_vcpus)
+		return 0;
+	return BIT_ULL(array_index_nospec(dest, vm->nr_vcpus));
 }
 
 /*
