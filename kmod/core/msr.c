@@ -472,8 +472,11 @@ int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 	return row && row->write ? row->write(vcpu, msr, val) : 1;
 }
 
+/* Power-on alone: INIT keeps MSRs (SDM, Processor State After Reset). */
 void aerie_msr_reset(struct aerie_vcpu *vcpu)
 {
+	const u32 *msr;
+
 	vcpu->msrs = (struct aerie_msrs) {
 		/* What firmware leaves: all memory is write-back. */
 		.mtrr_def_type = MTRR_E | MTRR_TYPE_WB,
@@ -484,4 +487,7 @@ void aerie_msr_reset(struct aerie_vcpu *vcpu)
 	vcpu->pat = PAT_RESET;
 	aerie_backend->pat_set(vcpu, PAT_RESET);
 	tsc_aux_write(vcpu, MSR_TSC_AUX, 0);
+	for (msr = aerie_msr_passthrough; *msr; msr++)
+		hw_write(vcpu, *msr, 0);
+	debugctl_write(vcpu, MSR_IA32_DEBUGCTLMSR, 0);
 }

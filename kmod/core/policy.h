@@ -37,15 +37,13 @@ u64 aerie_guest_xcr0_mask(struct aerie_vm *vm);
 /* RDMSR and WRMSR by the guest. 0, or 1 for #GP(0). Context: vCPU loaded. */
 int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
-/* Power-on values of all MSRs msr.c keeps. Context: vCPU loaded. */
-void aerie_msr_reset(struct aerie_vcpu *vcpu);
 /*
  * MSRs that the guest reads and writes without an exit, for the backends' bitmaps.
  * Ends with a 0. FS_BASE, GS_BASE, KERNEL_GS_BASE, STAR, LSTAR, CSTAR,
  * SYSCALL_MASK, SYSENTER_*; backends keep their values.
  */
 extern const u32 aerie_msr_passthrough[];
-/* Power-on values (not at INIT). Context: vCPU loaded. */
+/* Power-on values of all MSRs, the backends' too (not at INIT). Context: vCPU loaded. */
 void aerie_msr_reset(struct aerie_vcpu *vcpu);
 
 /*

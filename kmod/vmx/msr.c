@@ -139,14 +139,6 @@ int vmx_msr_set(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 	return 0;
 }
 
-void vmx_sysmsr_reset(struct vmx_vcpu *vmx)
-{
-	int i;
-
-	for (i = 0; i < VMX_NR_SYSMSRS; i++)
-		vmx_wrmsr(sysmsrs[i], 0);
-}
-
 void vmx_sysmsr_load(struct vmx_vcpu *vmx, const struct vmx_cpu *pc)
 {
 	int i;

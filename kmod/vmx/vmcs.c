@@ -303,10 +303,6 @@ void vmx_vcpu_reset(struct aerie_vcpu *vcpu)
 	vmx_seg_set(vcpu, AERIE_SEG_TR, &tss);
 	vmx_gdt_set(vcpu, &table);
 	vmx_idt_set(vcpu, &table);
-	vmx_write(GUEST_SYSENTER_CS, 0);
-	vmx_write(GUEST_SYSENTER_ESP, 0);
-	vmx_write(GUEST_SYSENTER_EIP, 0);
-	vmx_write(GUEST_IA32_DEBUGCTL, 0);
 	vmx_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmx_write(GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
@@ -317,5 +313,4 @@ void vmx_vcpu_reset(struct aerie_vcpu *vcpu)
 	vmx->tpr_threshold = 0;
 	vmx_want_irq_window(vcpu, false);
 	vmx_want_nmi_window(vcpu, false);
-	vmx_sysmsr_reset(vmx);
 }

@@ -283,7 +283,6 @@ void vmx_msr_teardown(void);
 hpa_t vmx_msr_bitmap(void);
 int vmx_msr_get(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int vmx_msr_set(struct aerie_vcpu *vcpu, u32 msr, u64 val);
-void vmx_sysmsr_reset(struct vmx_vcpu *vmx);
 void vmx_sysmsr_load(struct vmx_vcpu *vmx, const struct vmx_cpu *pc);
 void vmx_sysmsr_put(struct vmx_vcpu *vmx, const struct vmx_cpu *pc);
 

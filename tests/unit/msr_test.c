@@ -16,6 +16,8 @@ static bool amd, lfence;
 static u64 features[2];		/* features that are not there: two at most */
 static u32 hw_msr, time_msr, lapic_msr;
 static u64 hw_val, hw_pat;
+static u32 zeroed[16];		/* written 0, in order */
+static unsigned int nr_zeroed;
 static unsigned int barriers;
 static u64 arch_caps;
 
@@ -30,6 +32,8 @@ static int msr_set(struct aerie_vcpu *v, u32 msr, u64 val)
 {
 	hw_msr = msr;
 	hw_val = val;
+	if (!val && nr_zeroed < ARRAY_SIZE(zeroed))
+		zeroed[nr_zeroed++] = msr;
 	return 0;
 }
 
@@ -355,6 +359,30 @@ TEST(stored_without_effect)
 	EXPECT_EQ(hw_val, 2);
 	EXPECT_EQ(wr(MSR_IA32_DEBUGCTLMSR, 0x40), 1);
 	EXPECT_EQ(hw_val, 2);
+}
+
+static bool was_zeroed(u32 msr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_zeroed; i++)
+		if (zeroed[i] == msr)
+			return true;
+	return false;
+}
+
+/* What the backends keep is 0 after power-on, not what the system before left. */
+TEST(power_on)
+{
+	unsigned int i;
+
+	cpu(false);
+	nr_zeroed = 0;
+	aerie_msr_reset(&vcpu);
+	for (i = 0; aerie_msr_passthrough[i]; i++)
+		EXPECT(was_zeroed(aerie_msr_passthrough[i]));
+	EXPECT(was_zeroed(MSR_IA32_DEBUGCTLMSR));
+	EXPECT(was_zeroed(MSR_TSC_AUX));
 }
 
 TEST(amd_registers)

@@ -323,6 +323,7 @@ static inline u32 atomic_inc(volatile u32 *p)
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_MISC_ENABLE	0x1a0
+#define MSR_DEBUGCTL	0x1d9
 #define MSR_PAT		0x277
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_EFER	0xc0000080

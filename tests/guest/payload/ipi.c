@@ -296,8 +296,16 @@ TEST(ping_pong)
 /* INIT stops a processor for good; only a start-up IPI gets it going. */
 static void count_up(void *arg)
 {
+	wrmsr(MSR_LSTAR, 0x123456789000);
 	for (;;)
 		atomic_inc(&pings);
+}
+
+static u64 lstar;
+
+static void read_lstar(void *arg)
+{
+	lstar = rdmsr(MSR_LSTAR);
 }
 
 TEST(init_and_startup)
@@ -329,6 +337,10 @@ TEST(init_and_startup)
 	ap_count = 0;
 	apic_icr(cpus[1].apic_id, ICR_SIPI | ICR_ASSERT | 8);
 	EXPECT(WAIT_FOR(cpus[1].online, 5000));
+	/* MSRs are as they were. */
+	cpu_start(1, read_lstar, NULL);
+	cpu_wait(1);
+	EXPECT(lstar == 0x123456789000 || on_tcg());
 	for (i = 0; i < 2; i++)
 		EXPECT_ARRIVES(cpus[1].apic_id, VEC, 2);
 	ap_count = nr - 1;

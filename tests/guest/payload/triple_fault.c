@@ -2,15 +2,25 @@
 /*
  * What resets the machine: a triple fault, port 0xcf9, the reset register. Each
  * is tried in a boot of its own; a byte of CMOS memory counts them. After each,
- * memory is clear and the processor is as the boot protocol says.
+ * memory is clear, the processor is as the boot protocol says, and its MSRs are as
+ * after power-on.
  */
 #include "guest.h"
 
 #define MAGIC	0xa0
 #define MARK	0x1234567890abcdefull
 
+static const u32 msrs[] = {
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KGS_BASE,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_DEBUGCTL,
+};
+
 static void next(u8 stage)
 {
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		wrmsr(msrs[i], 2);		/* of DEBUGCTL that is BTF */
 	cmos_write(CMOS_STAGE, MAGIC | stage);
 	*(volatile u64 *)0x2000000 = MARK;
 }
@@ -43,7 +53,10 @@ static void triple_on_another(void *arg)
 TEST(resets)
 {
 	u8 stage = cmos_read(CMOS_STAGE);
+	u32 i;
 
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		EXPECT_EQ(rdmsr(msrs[i]), 0);
 	if ((stage & 0xf0) != MAGIC)
 		stage = MAGIC;
 	else
