@@ -34,7 +34,7 @@
 #define NR_COUNTERS		3
 #define NR_RANGES		2
 #define OWED_MAX		100
-#define PULSE_MIN_NS		20000ull
+#define PULSE_MIN_NS		200000ull
 #define PAUSED_LOOK_NS		(100 * NSEC_PER_MSEC)
 #define REFRESH_NS		15085u	/* period of the refresh toggle, counter 1 */
 
