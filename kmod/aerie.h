@@ -156,6 +156,7 @@ struct aerie_vcpu {
 
 	void (*call_fn)(struct aerie_vcpu *vcpu, void *arg);	/* vm->call_lock */
 	void *call_arg;
+	int call_err;
 	struct completion call_done;
 };
 
@@ -266,7 +267,7 @@ static inline void aerie_vcpu_request(struct aerie_vcpu *vcpu, enum aerie_reques
  * @arg: handed to @fn
  *
  * Context: may sleep.
- * Return: 0, -EINTR, or -ESHUTDOWN when the thread is gone.
+ * Return: 0, or -ESHUTDOWN when the thread is gone or the machine goes down.
  */
 int aerie_vcpu_call(struct aerie_vcpu *vcpu, void (*fn)(struct aerie_vcpu *, void *),
 		    void *arg);

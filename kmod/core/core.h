@@ -22,6 +22,7 @@ void aerie_hw_exit(void);
 int aerie_hw_get(struct aerie_why *why);	/* may sleep; 0, -EBUSY and why */
 void aerie_hw_put(void);
 bool aerie_hw_on(void);			/* on this processor; preemption off */
+bool aerie_hw_down(void);		/* the machine goes down: none will be on again */
 
 /* vm.c */
 bool aerie_vm_may_run(const struct aerie_vm *vm);

@@ -30,6 +30,11 @@ bool aerie_hw_on(void)
 	return __this_cpu_read(hw_on);
 }
 
+bool aerie_hw_down(void)
+{
+	return READ_ONCE(hw_down);
+}
+
 static int cpu_on(unsigned int cpu)
 {
 	unsigned long flags;
@@ -123,7 +128,7 @@ void aerie_hw_put(void)
 static int hw_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	mutex_lock(&hw_lock);
-	hw_down = true;
+	WRITE_ONCE(hw_down, true);
 	mutex_unlock(&hw_lock);
 	aerie_vm_quiesce_all();
 	/* A start or a reset that is under way may still load vCPUs: they find nothing on. */

@@ -110,11 +110,16 @@ static void vcpu_put(struct aerie_vcpu *vcpu)
 	kernel_fpu_end();
 }
 
-/* Load, waiting out a processor that is going offline. */
-static void vcpu_load_wait(struct aerie_vcpu *vcpu)
+/*
+ * This processor has left VMX/SVM operation: wait to be moved to another. False
+ * where they all have, for good.
+ */
+static bool vcpu_wait_hw(void)
 {
-	while (!vcpu_load(vcpu))
-		schedule_timeout_idle(1);
+	if (aerie_hw_down())
+		return false;
+	schedule_timeout_idle(1);
+	return true;
 }
 
 /* Control registers at reset and INIT (SDM, Processor State After Reset). */
@@ -201,7 +206,22 @@ static void vcpu_serve_apic(struct aerie_vcpu *vcpu)
 static void vcpu_serve_call(struct aerie_vcpu *vcpu)
 {
 	vcpu->call_fn(vcpu, vcpu->call_arg);
+	vcpu->call_err = 0;
 	complete(&vcpu->call_done);
+}
+
+/* The same while parked. Returns without having served it to be called again. */
+static void vcpu_serve_call_parked(struct aerie_vcpu *vcpu)
+{
+	if (vcpu_load(vcpu)) {
+		clear_bit(AERIE_REQ_CALL, &vcpu->requests);
+		vcpu_serve_call(vcpu);
+		vcpu_put(vcpu);
+	} else if (!vcpu_wait_hw()) {
+		clear_bit(AERIE_REQ_CALL, &vcpu->requests);
+		vcpu->call_err = -ESHUTDOWN;
+		complete(&vcpu->call_done);
+	}
 }
 
 /* Serve what others have posted. Context: loaded, interrupts on. */
@@ -354,10 +374,8 @@ static void vcpu_park(struct aerie_vcpu *vcpu)
 		if (run)
 			break;
 		wake_up_all(&vm->state_wait);
-		if (test_and_clear_bit(AERIE_REQ_CALL, &vcpu->requests)) {
-			vcpu_load_wait(vcpu);
-			vcpu_serve_call(vcpu);
-			vcpu_put(vcpu);
+		if (test_bit(AERIE_REQ_CALL, &vcpu->requests)) {
+			vcpu_serve_call_parked(vcpu);
 			continue;
 		}
 		set_current_state(TASK_IDLE);
@@ -383,7 +401,11 @@ static int vcpu_thread(void *arg)
 			vcpu_halt(vcpu);
 			continue;
 		}
-		vcpu_load_wait(vcpu);
+		if (unlikely(!vcpu_load(vcpu))) {
+			if (!vcpu_wait_hw())
+				aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST, "the host goes down");
+			continue;
+		}
 		next = vcpu_serve(vcpu);
 		if (next == AERIE_NEXT_ENTER)
 			next = vcpu_run_loaded(vcpu);
@@ -423,6 +445,7 @@ int aerie_vcpu_call(struct aerie_vcpu *vcpu, void (*fn)(struct aerie_vcpu *, voi
 		reinit_completion(&vcpu->call_done);
 		aerie_vcpu_request(vcpu, AERIE_REQ_CALL);
 		wait_for_completion(&vcpu->call_done);
+		err = vcpu->call_err;
 	}
 	mutex_unlock(&vm->call_lock);
 	return err;

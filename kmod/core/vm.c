@@ -239,14 +239,16 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	aerie_mem_clear(&vm->mem);
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
-	if (err) {
-		aerie_mem_clear(&vm->mem);
-		return err;
+	if (!err)
+		aerie_time_start(vm);
+	for (i = 0; !err && i < vm->nr_vcpus; i++) {
+		err = aerie_vcpu_call(vm->vcpus[i], vcpu_boot, &state);
+		if (err)
+			aerie_refuse(why, err, 0, "the machine is going down");
 	}
-	aerie_time_start(vm);
-	for (i = 0; i < vm->nr_vcpus; i++)
-		aerie_vcpu_call(vm->vcpus[i], vcpu_boot, &state);
-	return 0;
+	if (err)
+		aerie_mem_clear(&vm->mem);
+	return err;
 }
 
 /* A VM that no longer runs gives back guest memory and processors. vCPUs are parked. */
