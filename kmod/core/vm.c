@@ -273,6 +273,32 @@ static void vm_finish_stop(struct aerie_vm *vm)
 	aerie_nl_event(vm, AERIE_EV_STOPPED);
 }
 
+static int vm_check_on(struct aerie_vm *vm, struct aerie_why *why)
+{
+	if (vm->state == AERIE_VM_RUNNING || vm->state == AERIE_VM_PAUSED)
+		return 0;
+	return aerie_refuse(why, -EINVAL, AERIE_A_NAME, "the VM does not run");
+}
+
+/* Do a reset that has been asked for; one that fails stops the VM. */
+static int vm_reset(struct aerie_vm *vm, struct aerie_why *why)
+{
+	int err = vm_check_on(vm, why);
+
+	if (!err) {
+		vm_park(vm);
+		err = vm_boot(vm, why);
+		if (err)
+			aerie_vm_kill(vm, AERIE_STOP_HOST, "reset failed: %s",
+				      why->msg ?: "out of memory");
+		else
+			aerie_nl_event(vm, AERIE_EV_RESET);
+	}
+	clear_bit(VM_PEND_RESET, &vm->pending);
+	vm_wake(vm);
+	return err;
+}
+
 static void vm_work(struct work_struct *work)
 {
 	struct aerie_vm *vm = container_of(work, struct aerie_vm, work);
@@ -280,18 +306,8 @@ static void vm_work(struct work_struct *work)
 
 	mutex_lock(&vm->lock);
 	vm_finish_stop(vm);
-	if (test_bit(VM_PEND_RESET, &vm->pending)) {
-		if (vm->state == AERIE_VM_RUNNING || vm->state == AERIE_VM_PAUSED) {
-			vm_park(vm);
-			if (vm_boot(vm, &why))
-				aerie_vm_kill(vm, AERIE_STOP_HOST, "reset failed: %s",
-					      why.msg ?: "out of memory");
-			else
-				aerie_nl_event(vm, AERIE_EV_RESET);
-		}
-		clear_bit(VM_PEND_RESET, &vm->pending);
-		vm_wake(vm);
-	}
+	if (test_bit(VM_PEND_RESET, &vm->pending))
+		vm_reset(vm, &why);
 	mutex_unlock(&vm->lock);
 }
 
@@ -602,13 +618,6 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 	return err;
 }
 
-static int vm_check_on(struct aerie_vm *vm, struct aerie_why *why)
-{
-	if (vm->state == AERIE_VM_RUNNING || vm->state == AERIE_VM_PAUSED)
-		return 0;
-	return aerie_refuse(why, -EINVAL, AERIE_A_NAME, "the VM does not run");
-}
-
 int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 {
 	int err = vm_lock(vm, why);
@@ -616,12 +625,14 @@ int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 	if (err)
 		return err;
 	err = vm_check_on(vm, why);
+	if (!err) {
+		/* The work will find it done. */
+		aerie_vm_request_reset(vm);
+		err = vm_reset(vm, why);
+	}
 	mutex_unlock(&vm->lock);
-	if (err)
-		return err;
-	aerie_vm_request_reset(vm);
-	flush_work(&vm->work);
-	return 0;
+	flush_work(&vm->work);	/* what a stop leaves to it */
+	return err;
 }
 
 int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)

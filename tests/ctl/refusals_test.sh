@@ -5,7 +5,7 @@
 # shellcheck source=tests/ctl/ctl.sh
 . "$(dirname "$0")/ctl.sh"
 need_guest
-plan 33
+plan 35
 
 v=$(vm refused)
 before=$(aerie list --names | wc -l)
@@ -47,6 +47,17 @@ else
 	skip "memory beyond the processors' reach" "these processors address all that can be asked for"
 fi
 check "none of these left a VM" [ "$(aerie list --names | wc -l)" = "$before" ]
+
+# An image that has changed since: the reset fails, and says so.
+cp "$KERNEL" "$SCRATCH/image"
+reset_without_image() {
+	run -k "$SCRATCH/image" -a "$APPEND" || return 1
+	truncate -s 20000 "$SCRATCH/image"
+	says 1 "cannot reset: the kernel image is truncated" aerie reset "$v" && is_state "$v" stopped &&
+		prints "reset failed" aerie show "$v"
+}
+check "reset with a kernel that has been truncated" reset_without_image
+check "destroy what it stopped" aerie destroy -q "$v"
 
 # States
 check "create" create -k "$KERNEL" -i "$INITRD"
