@@ -207,6 +207,7 @@ struct aerie_vm {
 	struct aerie_pm *pm;
 	struct aerie_serial *serial;
 	struct aerie_console *console;
+	const char *tty;		/* [c] the console's, "ttyAERIE0", or NULL */
 	u64 irq_sources[24];		/* per GSI: who drives it high; irq_lock */
 	raw_spinlock_t irq_lock;
 

@@ -6,7 +6,7 @@
 #include "aerie.h"
 
 /*
- * What a reference keeps, until the last aerie_vm_put(): config, id, vcpus[]
+ * What a reference keeps, until the last aerie_vm_put(): config, id, tty, vcpus[]
  * with stats, lapic and task (a reference to the task_struct), the counters of
  * mem, reason. Destroying a VM frees the rest (guest memory, devices, console);
  * who needs that holds vm->lock and has seen a state before AERIE_VM_DYING.

@@ -59,7 +59,7 @@ size_t aerie_serial_receive(struct aerie_vm *vm, const u8 *buf, size_t len);
 
 #define AERIE_CONSOLE_RING	(64u << 10)	/* bytes kept for late watchers */
 
-/* Context: may sleep. Return: 0 or an error. Sets vm->console. */
+/* Context: may sleep. Return: 0 or an error. Sets vm->console and vm->tty. */
 int aerie_console_create(struct aerie_vm *vm);
 void aerie_console_destroy(struct aerie_vm *vm);
 /* Output from the guest. Context: any up to hard interrupt. */
@@ -76,8 +76,6 @@ void aerie_console_room(struct aerie_console *con);
  * Return: a new file, or ERR_PTR().
  */
 struct file *aerie_console_open(struct aerie_vm *vm);
-/* Name of the host tty, for example "ttyAERIE0". */
-const char *aerie_console_tty(struct aerie_vm *vm);
 /* tty driver: module load and unload */
 int aerie_tty_init(void);
 void aerie_tty_exit(void);

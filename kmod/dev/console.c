@@ -317,8 +317,9 @@ void aerie_console_destroy(struct aerie_vm *vm)
 	raw_spin_lock_irqsave(&con->in_lock, flags);
 	con->vm = NULL;
 	raw_spin_unlock_irqrestore(&con->in_lock, flags);
-	tty_detach(con);
+	tty_unwire(con);
 	cancel_delayed_work_sync(&con->work);
+	tty_detach(con);
 	smp_store_release(&con->dead, true);	/* all output is in the ring before */
 	wake_up_interruptible_all(&con->wait);
 	kref_put(&con->ref, console_release);

@@ -61,10 +61,19 @@ void console_wake(struct aerie_console *con);
 
 /* tty.c */
 
-/* Give the console a host tty. Context: may sleep. Return: 0 or an error. */
+/*
+ * Give the console a host tty and its VM the name of it. Context: may sleep, the
+ * VM is being made. Return: 0 or an error; without one where none is free.
+ */
 int tty_attach(struct aerie_console *con);
 
-/* Hang up the console's tty and let its number go. Context: may sleep. */
+/* Nothing comes from the console's tty any more, nor starts its work. */
+void tty_unwire(struct aerie_console *con);
+
+/*
+ * Hang up the console's tty and let its number go. Context: may sleep; it is not
+ * wired and the console's work, which feeds it, has ended.
+ */
 void tty_detach(struct aerie_console *con);
 
 /* Hand new output to whoever has the tty open. Context: the console's work. */

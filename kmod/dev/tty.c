@@ -238,7 +238,14 @@ int tty_attach(struct aerie_console *con)
 		return PTR_ERR(dev) == -EINVAL ? -ENOMEM : PTR_ERR(dev);
 	}
 	con->tty = t;
+	con->vm->tty = t->name;
 	return 0;
+}
+
+void tty_unwire(struct aerie_console *con)
+{
+	if (con->tty)
+		tty_wire(con->tty, NULL);
 }
 
 void tty_detach(struct aerie_console *con)
@@ -248,21 +255,14 @@ void tty_detach(struct aerie_console *con)
 
 	if (!t)
 		return;
-	tty_wire(t, NULL);
 	tty_port_unregister_device(&t->port, driver, t->index);
 	tty = tty_port_tty_get(&t->port);
 	if (tty) {
 		tty_vhangup(tty);
+		tty_ldisc_flush(tty);	/* nor is unread output the next VM's */
 		tty_kref_put(tty);
 	}
 	tty_return(t);
-}
-
-const char *aerie_console_tty(struct aerie_vm *vm)
-{
-	struct aerie_tty *t = vm->console->tty;
-
-	return t ? t->name : "";
 }
 
 int aerie_tty_init(void)

@@ -123,19 +123,6 @@ static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_sta
 	       put_u64(skb, AERIE_A_EXITS, exits);
 }
 
-/* The console goes when the VM does; its name is asked for while it cannot. */
-static int put_tty(struct sk_buff *skb, struct aerie_vm *vm)
-{
-	char name[32] = "";
-
-	if (mutex_trylock(&vm->lock)) {
-		if (vm->state < AERIE_VM_DYING)
-			strscpy(name, aerie_console_tty(vm), sizeof(name));
-		mutex_unlock(&vm->lock);
-	}
-	return *name ? nla_put_string(skb, AERIE_A_TTY, name) : 0;
-}
-
 static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_stats *stats)
 {
 	enum aerie_vm_state state = READ_ONCE(vm->state);
@@ -147,8 +134,9 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 	      put_reason(skb, vm) ?:
 	      nla_put_u32(skb, AERIE_A_VCPUS, vm->nr_vcpus) ?:
 	      put_u64(skb, AERIE_A_MEMORY, vm->config.memory_bytes) ?:
-	      put_usage(skb, vm, state, stats) ?:
-	      put_tty(skb, vm);
+	      put_usage(skb, vm, state, stats);
+	if (!err && vm->tty)
+		err = nla_put_string(skb, AERIE_A_TTY, vm->tty);
 	if (!err && vm->config.cmdline)
 		err = nla_put_string(skb, AERIE_A_CMDLINE, vm->config.cmdline);
 	return err ?: put_vcpus(skb, vm);
@@ -229,8 +217,8 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg = NULL;
 	struct file *file = NULL;
+	struct aerie_why why = {};
 	struct aerie_vm *vm;
-	char tty[32] = "";
 	void *hdr;
 	int fd, err;
 
@@ -247,12 +235,11 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	err = mutex_lock_killable(&vm->lock);
 	if (err)
 		goto err_fd;
-	if (vm->state < AERIE_VM_DYING) {
+	if (vm->state < AERIE_VM_DYING)
 		file = aerie_console_open(vm);
-		strscpy(tty, aerie_console_tty(vm), sizeof(tty));
-	} else {
-		file = ERR_PTR(-ENOENT);
-	}
+	else
+		file = ERR_PTR(aerie_refuse(&why, -ENOENT, AERIE_A_NAME,
+					    "the VM is being destroyed"));
 	mutex_unlock(&vm->lock);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
@@ -263,7 +250,8 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (!msg)
 		goto err_file;
-	err = nla_put_s32(msg, AERIE_A_FD, fd) ?: nla_put_string(msg, AERIE_A_TTY, tty);
+	err = nla_put_s32(msg, AERIE_A_FD, fd) ?:
+	      nla_put_string(msg, AERIE_A_TTY, vm->tty ?: "");
 	if (err) {
 		nlmsg_free(msg);
 		goto err_file;
@@ -281,5 +269,5 @@ err_fd:
 	put_unused_fd(fd);
 out_vm:
 	aerie_vm_put(vm);
-	return err;
+	return aerie_nl_refuse(info, err, &why);
 }

@@ -7,7 +7,7 @@
 # shellcheck source=tests/ctl/ctl.sh
 . "$(dirname "$0")/ctl.sh"
 need_guest
-plan 8
+plan 10
 
 v=$(vm race)
 rounds=${RACE_ROUNDS:-20}
@@ -71,6 +71,40 @@ create_by_four() {
 	done
 }
 
+# Whoever opens a console finds the VM, or is told that it is gone.
+console_of_the_dying() {
+	for i in $(seq "$rounds"); do
+		run || return 1
+		for n in 1 2 3 4; do
+			{
+				usleep $((n * 3000))
+				timed aerie console "$v" || echo "$?" >>"$SCRATCH/consoles"
+			} &
+		done
+		usleep $((i * 1000))
+		timed aerie destroy "$v"
+		wait
+	done
+	! grep -v '^3$' "$SCRATCH/consoles" | sed 's/^/# console: status /' | grep .
+}
+
+# Its lock is held most of the time, and what is shown does not depend on it.
+shown_while_reset() {
+	run || return 1
+	: >"$SCRATCH/resets"
+	while [ -f "$SCRATCH/resets" ]; do
+		timed aerie reset "$v" || break
+	done &
+	without=0
+	for i in $(seq "$rounds"); do
+		[ -n "$(field "$v" tty)" ] || without=$((without + 1))
+	done
+	rm "$SCRATCH/resets"
+	wait
+	timed aerie destroy "$v"
+	[ "$without" = 0 ] || { echo "# $without of $rounds times without its tty"; return 1; }
+}
+
 # All verbs at one VM at once; in the end it can be destroyed.
 everything_at_once() {
 	run || return 1
@@ -100,6 +134,8 @@ aerie destroy -q "$v"
 check "destroy at any moment" destroy_any_time
 check "destroy by two" destroy_by_two
 check "create by four" create_by_four
+check "consoles of VMs that go" console_of_the_dying
+check "a VM that is being reset" shown_while_reset
 check "every verb at once" everything_at_once
 { destroy_any_time >/dev/null; } &
 check "list meanwhile" watch_lists
