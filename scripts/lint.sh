@@ -9,8 +9,8 @@ usage() {
 	cat <<EOF
 usage: scripts/lint.sh [--kernel K]...
 
-Checks the tree and prints KTAP; exits 1 if a check failed. Kernels are 6.1 and
-6.12 unless named. checkpatch advises: its errors fail, its warnings are counted.
+Checks the tree and prints KTAP; exits 1 if a check failed. Kernels are 6.1, 6.12
+and, where it has been built, debug, unless named. checkpatch advises: its errors fail, its warnings are counted.
 EOF
 }
 
@@ -22,8 +22,11 @@ while [ $# -gt 0 ]; do
 	*) usage >&2; exit 2 ;;
 	esac
 done
-[ ${#kernels[@]} -gt 0 ] || kernels=(6.1 6.12)
 cd "$TOP" || exit 1
+if [ ${#kernels[@]} = 0 ]; then
+	kernels=(6.1 6.12)
+	[ ! -e "$BUILD/kernels/debug/vmlinuz" ] || kernels=(6.1 debug 6.12)
+fi
 
 out=$BUILD/lint
 mkdir -p "$out"

@@ -184,6 +184,7 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	RET
 
 .Lfailed:
+	UNWIND_HINT_RESTORE
 	/* CF: no current VMCS, so no error number. MOV keeps the flags. */
 	mov	$1, %ebx
 	adc	$0, %ebx
