@@ -12,7 +12,6 @@
 #include <asm/alternative.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
-#include <asm/frame.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/segment.h>
@@ -72,8 +71,8 @@ vmx_verw_sel:
  * IBRS. Returns 0 after an exit, 1 with an error number in the VMCS, 2 without.
  */
 SYM_FUNC_START(vmx_enter_guest)
-	FRAME_BEGIN
 	push	%rbp
+	mov	%rsp, %rbp		/* a frame, where the kernel wants them */
 	push	%r15
 	push	%r14
 	push	%r13
@@ -180,11 +179,9 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	pop	%r14
 	pop	%r15
 	pop	%rbp
-	FRAME_END
 	RET
 
 .Lfailed:
-	UNWIND_HINT_RESTORE
 	/* CF: no current VMCS, so no error number. MOV keeps the flags. */
 	mov	$1, %ebx
 	adc	$0, %ebx
