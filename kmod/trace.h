@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tracepoints: entry, exit, injection, nested fault, port and memory I/O, MSRs. */
+/*
+ * Tracepoints: entry, exit, injection, nested fault, port and memory I/O, MSRs. The
+ * vCPU is loaded, and what an exit leaves in the control block is read where needed.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM aerie
 
@@ -7,7 +10,7 @@
 #define AERIE_TRACE_H
 
 #include <linux/tracepoint.h>
-#include "aerie.h"
+#include "backend.h"
 
 TRACE_EVENT(aerie_entry,
 	TP_PROTO(struct aerie_vcpu *vcpu),
@@ -16,7 +19,7 @@ TRACE_EVENT(aerie_entry,
 	TP_fast_assign(
 		__entry->vm = vcpu->vm->id;
 		__entry->vcpu = vcpu->id;
-		__entry->rip = vcpu->regs[AERIE_REG_RIP];
+		__entry->rip = aerie_reg_read(vcpu, AERIE_REG_RIP);
 	),
 	TP_printk("vm %u vcpu %u rip 0x%llx", __entry->vm, __entry->vcpu, __entry->rip)
 );
@@ -29,7 +32,7 @@ TRACE_EVENT(aerie_exit,
 	TP_fast_assign(
 		__entry->vm = vcpu->vm->id;
 		__entry->vcpu = vcpu->id;
-		__entry->rip = vcpu->regs[AERIE_REG_RIP];
+		__entry->rip = aerie_reg_read(vcpu, AERIE_REG_RIP);
 		__entry->kind = kind;
 		__entry->reason = reason;
 		__entry->qual = qual;
