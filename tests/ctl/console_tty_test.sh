@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# A tty's number goes from a VM that is destroyed to the next one: whoever opens it
+# then reads what that one prints, and nothing of what the first one's reader left.
+# shellcheck disable=SC2317 # check runs what looks unused
+# shellcheck source=tests/ctl/ctl.sh
+. "$(dirname "$0")/ctl.sh"
+need_guest
+plan 8
+APPEND="console=ttyS0"	# a kernel that says much
+
+old=$(vm old)
+new=$(vm new)
+reader=''
+on_exit 'kill $reader 2>/dev/null'
+
+ready() {
+	grep -qF "aerie guest ready" "$SCRATCH/tty"
+}
+# The console is watched from the first byte on, too.
+same_start() {
+	head -c 300 "$SCRATCH/tty" >"$SCRATCH/one"
+	head -c 300 "$SCRATCH/$new.log" >"$SCRATCH/other"
+	[ -s "$SCRATCH/one" ] && cmp "$SCRATCH/one" "$SCRATCH/other" || {
+		sed 's/^/# /' "$SCRATCH/one"
+		return 1
+	}
+}
+
+check "a guest" boot "$old"
+tty=/dev/$(field "$old" tty)
+check "its tty is opened" eval "exec 9<$tty"
+sleep 1
+check "destroyed with output unread" aerie destroy -q "$old"
+exec 9<&-
+check "the next VM" aerie create "$new" -q -m "$MEMORY" -k "$KERNEL" -i "$INITRD" -a "$APPEND"
+check "has the same tty" [ "/dev/$(field "$new" tty)" = "$tty" ]
+watch "$new"
+cat "$tty" >"$SCRATCH/tty" &
+reader=$!
+check "it starts" aerie start -q "$new"
+check "and is read" soon 120 ready
+check "from its first byte on" same_start
+finish
