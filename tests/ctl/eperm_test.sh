@@ -3,8 +3,10 @@
 # Who has no CAP_NET_ADMIN in the initial user namespace gets exit status 4 from
 # every verb: an ordinary user, and root of another user namespace.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/ctl.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
 need_guest
 plan 34
 

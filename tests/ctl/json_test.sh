@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Wherever a table is printed, --json says the same under the same names.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/ctl.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
 need_guest
 plan 14
 

@@ -4,8 +4,10 @@
 # by many, listed and watched meanwhile. The host's log must stay clean; the tools
 # may lose, with a status that says so, but never hang.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/ctl.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
 need_guest
 plan 10
 

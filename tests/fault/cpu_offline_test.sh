@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # The host's processors go offline and come back while guests run: the guests go on.
 # shellcheck disable=SC2016,SC2317 # the guest expands it; check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_guest
 [ "$(nproc)" -gt 1 ] || skip_all "this host has one processor (scripts/lab --cpus 2)"
 cpu=/sys/devices/system/cpu/cpu$(($(nproc) - 1))/online

@@ -3,8 +3,10 @@
 # A guest that does anything at random, random code included: it may die of it, as
 # often as it likes, and is started again. The host must not notice.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/reckless.elf) || exit
 scratch

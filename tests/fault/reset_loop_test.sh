@@ -3,8 +3,10 @@
 # A guest that triple-faults as soon as it has been reset, for ever: the host does
 # not stall, and the guest can be steered like any other.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/reset_loop.elf) || exit
 scratch

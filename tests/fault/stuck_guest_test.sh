@@ -3,8 +3,10 @@
 # A guest that loops with interrupts off, on all its processors: the host stays
 # responsive, and the guest can be paused, looked at, reset and destroyed.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/irq_off_loop.elf) || exit
 scratch

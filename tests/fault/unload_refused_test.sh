@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # The module cannot be unloaded while there is a VM, in whatever state, and says so.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/irq_off_loop.elf) || exit
 scratch

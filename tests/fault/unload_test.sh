@@ -4,8 +4,10 @@
 # memory is in use as before. A leak shows as growth with every round, so that a
 # round's share of it is compared: an object of some slab cache, a page.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_guest
 need_reload
 payload=$(built payload/irq_off_loop.elf) || exit

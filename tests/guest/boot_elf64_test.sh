@@ -1,7 +1,7 @@
 #!/bin/sh
 # A multiboot image as ELF64 with a 32-bit entry; QEMU takes none.
-lib=$(dirname "$0")/../lib
-[ -d "$lib" ] || lib=$(dirname "$0")/lib
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/guest.sh
 . "$lib/guest.sh"
 # shellcheck source=tests/lib/modules.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Task switches by hardware in 32-bit protected mode.
-lib=$(dirname "$0")/../lib
-[ -d "$lib" ] || lib=$(dirname "$0")/lib
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/guest.sh
 . "$lib/guest.sh"
 # Every task switch exits there, and Aerie stops the guest with a reason.

@@ -2,7 +2,7 @@
 # Runs a bare-metal payload as a guest and passes its KTAP on; for sourcing by
 # tests/guest/NAME_test.sh:
 #
-#	lib=$(dirname "$0")/../lib; . "$lib/guest.sh"
+#	. "$lib/guest.sh"
 #	payload ipi --vcpus 4
 #
 # GUEST_ENGINE=qemu runs it under QEMU's TCG instead of Aerie: that is how the
@@ -12,15 +12,6 @@
 . "${lib:?}/ktap.sh"
 
 GUEST_ENGINE=${GUEST_ENGINE:-aerie}
-
-# payload_file NAME: where the build has put it.
-payload_file() {
-	for dir in "${PAYLOADS:-}" "${OUTPUT:-.}/payload" "$HERE/payload" "$HERE/../payload" \
-		"$HERE/../../build/tests/payload"; do
-		[ -n "$dir" ] && [ -f "$dir/$1" ] && { echo "$dir/$1"; return; }
-	done
-	skip_all "payload $1 has not been built"
-}
 
 # payload NAME [--file F] [--vcpus N] [--memory SIZE] [--append TEXT] [--module FILE]...
 #	[--timeout SECONDS] [--dies]
@@ -44,7 +35,7 @@ payload() {
 		esac
 		shift 2
 	done
-	file=$(payload_file "$file") || exit
+	file=$(built "payload/$file") || exit
 	limit=$((limit * ${GUEST_SLOW:-1}))
 	scratch
 	"run_$GUEST_ENGINE" >"$SCRATCH/out" 2>"$SCRATCH/err"

@@ -1,6 +1,11 @@
 # shellcheck shell=sh
 # What every test script needs: KTAP, scratch files, clean-up, skips. POSIX sh,
-# so that it runs on a test host that has no more than busybox.
+# so that it runs on a test host that has no more than busybox. The kernel's
+# install leaves the folders out, so that a script looks for this one twice:
+#
+#	lib=$(dirname "$0")/lib
+#	[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+#	. "$lib/ktap.sh"
 
 # shellcheck disable=SC2034 # for those who source this
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -36,6 +41,15 @@ bail() {
 
 # The real stdout, for those who run in a substitution or a redirection.
 exec 3>&1
+
+# built NAME: where the build has put a payload or a program; the test is skipped
+# where it has not. The kernel's install puts all of them next to the tests.
+built() {
+	for file in "${OUTPUT:-$HERE/..}/$1" "$HERE/../$1" "$HERE/${1##*/}" "$HERE/../../build/tests/$1"; do
+		[ -f "$file" ] && { echo "$file"; return; }
+	done
+	skip_all "$1 has not been built"
+}
 
 need_aerie() {
 	[ -d /sys/module/aerie ] || skip_all "module aerie is not loaded"

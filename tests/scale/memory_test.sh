@@ -3,8 +3,10 @@
 # Guests with little memory and with more than 4 GiB, of which the host has less:
 # all of it is there, where the PC has it.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/../fault/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_guest
 payload=$(built payload/memory.elf) || exit
 plan 12

@@ -3,8 +3,10 @@
 # A stock kernel with many more vCPUs than the host has processors: all of them come
 # up, get their timer's interrupts, and send each other theirs.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/../fault/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_guest
 plan 6
 

@@ -1,20 +1,11 @@
 # shellcheck shell=sh
 # What the tests of bad days share. For sourcing by tests/fault/NAME_test.sh and
-# tests/scale/NAME_test.sh, after which it is as with ctl/ctl.sh.
+# tests/scale/NAME_test.sh, after which it is as with ctl.sh.
 
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/../ctl/ctl.sh"
+# shellcheck source=tests/lib/ctl.sh
+. "${lib:?}/ctl.sh"
 
 SLOW=${GUEST_SLOW:-1}
-
-# built NAME: where the build has put a payload or a program; the test is skipped
-# where it has not.
-built() {
-	for dir in "${OUTPUT:-.}" "$HERE/.." "$HERE/../../build/tests"; do
-		[ -f "$dir/$1" ] && { echo "$dir/$1"; return; }
-	done
-	skip_all "$1 has not been built"
-}
 
 # rounds N: how many of N rounds there is time for here.
 rounds() {
@@ -46,6 +37,7 @@ within() {
 
 # responsive: what somebody at the host's shell would notice, had guests taken it.
 responsive() {
+	# shellcheck disable=SC2034 # it only counts
 	for i in 1 2 3 4 5; do
 		within 3 sleep 0 && within 5 aerie list || return 1
 	done

@@ -4,7 +4,7 @@
 # multiplied by GUEST_SLOW.
 
 # shellcheck source=tests/lib/ktap.sh
-. "$(dirname "$0")/../lib/ktap.sh"
+. "${lib:?}/ktap.sh"
 
 KERNEL=${GUEST_KERNEL:-/guest/vmlinuz}
 INITRD=${GUEST_INITRD:-/guest/initrd.img}
