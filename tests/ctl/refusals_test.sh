@@ -36,12 +36,13 @@ check "a character device" says 1 "neither a regular file" create -k /dev/zero
 check "a file of /proc" says 1 "cannot" create -k /proc/cpuinfo
 check "an empty initrd" says 1 "--initrd $SCRATCH/empty is empty" create -k "$KERNEL" -i "$SCRATCH/empty"
 check "an empty module" says 1 "--module $SCRATCH/empty is" create -k "$KERNEL" --module "$SCRATCH/empty"
-check "text for a kernel" says 1 "cannot start:" run -k "$SCRATCH/text"
-check "a truncated kernel" says 1 "cannot start:" run -k "$SCRATCH/short"
-check "a kernel of 300 bytes" says 1 "cannot start:" run -k "$SCRATCH/stub"
-check "an initrd that does not fit" says 1 "cannot start:" \
+check "text for a kernel" says 1 "cannot start: not a kernel" run -k "$SCRATCH/text"
+check "a truncated kernel" says 1 "cannot start: the kernel image is truncated" \
+	run -k "$SCRATCH/short"
+check "a kernel of 300 bytes" says 1 "cannot start: not a kernel" run -k "$SCRATCH/stub"
+check "an initrd that does not fit" says 1 "cannot start: the initrd does not fit into memory" \
 	run -m 256M -k "$KERNEL" -i "$SCRATCH/huge"
-check "memory too small for the kernel" says 1 "cannot start:" run -m 1M -k "$KERNEL"
+check "memory too small for the kernel" says 1 "cannot start: memory too small" run -m 1M -k "$KERNEL"
 if [ "$(sed -n 's/^address sizes.*: \([0-9]*\) bits physical.*/\1/p' /proc/cpuinfo | head -n 1)" -lt 44 ]; then
 	check "memory beyond the processors' reach" says 1 "processors can address" \
 		create -m 16T -k "$KERNEL"

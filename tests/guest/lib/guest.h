@@ -61,6 +61,8 @@ size_t strlen(const char *s);
 /* What the boot loader left: EAX and EBX. */
 extern u32 boot_eax, boot_ebx;
 const char *boot_cmdline(void);
+/* The number behind @name, such as "seed=", on the command line, or @val. */
+u64 boot_option(const char *name, u64 val);
 /*
  * QEMU's TCG is under us, maybe with Aerie in between; or nothing but TCG. Only for
  * what TCG is known to do otherwise than a processor: instructions that a hypervisor

@@ -127,6 +127,21 @@ const char *boot_cmdline(void)
 	return boot_eax == 0x2badb002 && info[0] & BIT(2) ? (char *)(u64)info[4] : "";
 }
 
+u64 boot_option(const char *name, u64 val)
+{
+	size_t len = strlen(name);
+	const char *p;
+
+	for (p = boot_cmdline(); *p; p++) {
+		if (memcmp(p, name, len))
+			continue;
+		for (val = 0, p += len; *p >= '0' && *p <= '9'; p++)
+			val = val * 10 + *p - '0';
+		break;
+	}
+	return val;
+}
+
 bool on_tcg(void)
 {
 	struct cpuid c = cpuid(0x40000000, 0);

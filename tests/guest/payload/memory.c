@@ -15,21 +15,6 @@ struct mmap {
 
 extern u64 pml4[512];
 
-static u64 option(const char *name, u64 val)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	for (p = boot_cmdline(); *p; p++) {
-		if (memcmp(p, name, len))
-			continue;
-		for (val = 0, p += len; *p >= '0' && *p <= '9'; p++)
-			val = val * 10 + *p - '0';
-		break;
-	}
-	return val;
-}
-
 /* The loader's map: gigabytes above the fourth get 2 MiB pages of their own. */
 static bool map_gigabyte(u64 at)
 {
@@ -57,7 +42,7 @@ static u64 value(u64 at, u64 loop)
 static void for_each_word(void (*fn)(volatile u64 *word, u64 val), u64 loop)
 {
 	const u32 *info = (u32 *)(u64)boot_ebx;
-	u64 entry = info[12], last = entry + info[11], stride = option("stride=", 1024) << 10;
+	u64 entry = info[12], last = entry + info[11], stride = boot_option("stride=", 1024) << 10;
 
 	for (; entry < last; entry += ((struct mmap *)entry)->size + 4) {
 		struct mmap m = *(struct mmap *)entry;
@@ -91,7 +76,7 @@ static void verify(volatile u64 *word, u64 val)
 
 TEST(every_word_keeps_its_value)
 {
-	u64 loops = option("loops=", 1), loop;
+	u64 loops = boot_option("loops=", 1), loop;
 
 	for (loop = 0; !loops || loop < loops; loop++) {
 		words = above = 0;

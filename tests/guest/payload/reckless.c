@@ -209,15 +209,7 @@ static void live(void *arg)
 
 TEST(lives_and_dies)
 {
-	const char *p = boot_cmdline();
-
-	for (; *p && memcmp(p, "seed=", 5); p++)
-		;
-	if (*p)
-		for (p += 5; *p >= '0' && *p <= '9'; p++)
-			seed0 = seed0 * 10 + *p - '0';
-	if (!seed0)
-		seed0 = rdtsc() | 1;
+	seed0 = boot_option("seed=", rdtsc() | 1);
 	printf("# seed=%lu%s\n", seed0, tcg_below() ? ", gentle" : "");
 	if (smp_start() > 1)
 		smp_run(live, NULL);
