@@ -113,23 +113,14 @@ void ioapic_route(u32 pin, u64 entry)
 /* How many processors the MADT lists as enabled. */
 static u32 madt_cpus(void)
 {
-	u8 *p, *t, *end;
-	u32 n = 0, i;
+	u8 *t = acpi_table("APIC"), *end;
+	u32 n = 0;
 
-	for (p = (u8 *)0xe0000; p < (u8 *)0x100000; p += 16)
-		if (!memcmp(p, "RSD PTR ", 8))
-			break;
-	if (p == (u8 *)0x100000)
-		die("no RSDP");
-	p = (u8 *)(u64)*(u32 *)(p + 16);
-	for (i = 36; i < *(u32 *)(p + 4); i += 4) {
-		t = (u8 *)(u64)*(u32 *)(p + i);
-		if (memcmp(t, "APIC", 4))
-			continue;
-		end = t + *(u32 *)(t + 4);
-		for (t += 44; t < end; t += t[1])
-			n += t[0] == 0 && t[4] & 1;
-	}
+	if (!t)
+		die("no MADT");
+	end = t + *(u32 *)(t + 4);
+	for (t += 44; t < end; t += t[1])
+		n += t[0] == 0 && t[4] & 1;
 	return n;
 }
 

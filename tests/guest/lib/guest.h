@@ -155,6 +155,8 @@ extern u64 gdt[];
 extern struct tss tss[MAX_CPUS];
 void load_idt(void);
 void load_gdt(void);
+/* Load the boot processor's task register anew, with another limit. */
+void tss_limit(u32 limit);
 
 /* Selectors; those for tests are free for use. */
 #define SEL_CODE64	0x08
@@ -459,6 +461,7 @@ void pic_eoi(unsigned int irq);
 #define PTE_A	BIT(5)
 #define PTE_D	BIT(6)
 #define PTE_PS	BIT(7)
+#define PTE_G	BIT(8)
 #define PTE_NX	BIT(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
@@ -469,6 +472,8 @@ u64 *pte_of(u64 root, u64 va, unsigned int level);
 static inline void invlpg(u64 va) { asm volatile("invlpg (%0)" :: "r"(va) : "memory"); }
 static inline void flush_tlb(void) { write_cr3(read_cr3()); }
 
+/* The ACPI table of that signature, or NULL. */
+u8 *acpi_table(const char *signature);
 u8 cmos_read(u8 index);
 void cmos_write(u8 index, u8 val);
 /* A byte that survives a reset; 0 in a new machine. */

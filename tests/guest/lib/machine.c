@@ -127,6 +127,23 @@ const char *boot_cmdline(void)
 	return boot_eax == 0x2badb002 && info[0] & BIT(2) ? (char *)(u64)info[4] : "";
 }
 
+u8 *acpi_table(const char *signature)
+{
+	u8 *p, *t;
+	u32 i;
+
+	for (p = (u8 *)0xe0000; memcmp(p, "RSD PTR ", 8); p += 16)
+		if (p == (u8 *)0xffff0)
+			die("no RSDP");
+	p = (u8 *)(u64)*(u32 *)(p + 16);
+	for (i = 36; i < *(u32 *)(p + 4); i += 4) {
+		t = (u8 *)(u64)*(u32 *)(p + i);
+		if (!memcmp(t, signature, 4))
+			return t;
+	}
+	return NULL;
+}
+
 u64 boot_option(const char *name, u64 val)
 {
 	size_t len = strlen(name);

@@ -78,6 +78,12 @@ void cpu_init(u32 id)
 	cpus[id].id = id;
 }
 
+void tss_limit(u32 limit)
+{
+	gdt[SEL_TSS / 8] = descriptor((u64)&tss[0], limit, 0x89, 0);
+	asm volatile("ltr %w0" :: "r"(SEL_TSS) : "memory");
+}
+
 void set_handler(unsigned int vector, handler_t fn)
 {
 	handlers[vector] = fn;

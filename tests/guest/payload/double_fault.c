@@ -103,6 +103,19 @@ TEST(idt_unmapped)
 	EXPECT_EQ(vec, DF);
 }
 
+/* No room in the task state for the second's stack pointer: #TS is contributory, too. */
+TEST(task_state_too_short)
+{
+	int first, second;
+
+	tss_limit(offsetof(struct tss, ist[2]) - 1);
+	WITH_GATE(DE, ist, 3, first = DIVIDE);
+	WITH_GATE(PF, ist, 3, second = PAGE_FAULT);
+	tss_limit(sizeof(struct tss) - 1);
+	EXPECT_EQ(first, DF);
+	EXPECT_EQ(second, DF);
+}
+
 /* After all of that the machine is as before. */
 TEST(still_sane)
 {

@@ -370,7 +370,7 @@ TEST(x2apic_physical_and_self)
 
 TEST(x2apic_clusters)
 {
-	u64 pair = 0;
+	u64 pair = 0, mask;
 	u32 i, ldr;
 
 	if (!has_x2apic() || !apic_is_x2())
@@ -384,6 +384,12 @@ TEST(x2apic_clusters)
 	for (i = 0; i < nr; i++)
 		pair |= cpus[i].apic_id < 2 ? BIT(i) : 0;
 	EXPECT_ARRIVES(3, VEC | ICR_LOGICAL, pair);
+	/* Lowest priority: any one of those addressed, and only one */
+	mask = arrives(3, VEC | ICR_LOGICAL | ICR_LOWEST, pair, false, false);
+	EXPECT(mask && !(mask & (mask - 1)) && !(mask & ~pair));
+	mask = arrives(3, VEC | ICR_LOGICAL | ICR_LOWEST, pair, false, true);
+	EXPECT(mask && !(mask & (mask - 1)) && !(mask & ~pair));
+	EXPECT_ARRIVES(2, VEC | ICR_LOGICAL | ICR_LOWEST, pair & ~1ull);
 	EXPECT_ARRIVES(0x10001, VEC | ICR_LOGICAL, 0);
 }
 
