@@ -169,9 +169,10 @@ static inline bool compat_l1d_flush(void)
 
 /*
  * COMPAT_SYSCORE(NAME, SUSPEND, RESUME): what the last processor does around sleep.
- * Both take COMPAT_SYSCORE_ARG: data and callbacks are apart since 6.19.
+ * Both take COMPAT_SYSCORE_ARG: data and callbacks are apart since 6.19, and in
+ * stable updates of older kernels, so that Kbuild has to look.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#ifdef COMPAT_HAS_SYSCORE
 #define COMPAT_SYSCORE_ARG	void *unused
 #define COMPAT_SYSCORE(name, on_suspend, on_resume)				\
 	static const struct syscore_ops name##_ops = {				\
