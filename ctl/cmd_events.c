@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What happens to VMs, a line each as it happens, until Ctrl-C. */
 #include <errno.h>
+#include <netlink/genl/ctrl.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -52,7 +53,16 @@ static void print_event(const struct event *event, bool as_json)
 	json_close(&json, '}');
 }
 
-static void watch(struct events *events, bool as_json, const sigset_t *unblocked)
+/* The last of those lost may have been that the module goes. */
+static void lost(struct events *events, const struct conn *conn)
+{
+	complain(NULL, "some events were lost, there were too many at once");
+	if (genl_ctrl_resolve(conn->sock, AERIE_GENL_NAME) != conn->family)
+		events->gone = true;
+}
+
+static enum status watch(struct events *events, const struct conn *conn, bool as_json,
+			 const sigset_t *unblocked)
 {
 	struct pollfd pfd = { .fd = events_fd(events), .events = POLLIN };
 	struct event event;
@@ -63,14 +73,19 @@ static void watch(struct events *events, bool as_json, const sigset_t *unblocked
 			if (got > 0)
 				print_event(&event, as_json);
 			else
-				complain(NULL, "some events were lost, there were too many at once");
+				lost(events, conn);
 		}
 		fflush(stdout);
 		if (ferror(stdout))
-			return;
+			return STATUS_OK;
+		if (events->gone) {
+			complain(NULL, "the module has been unloaded, there will be no more events");
+			return STATUS_NO_MODULE;
+		}
 		/* Signals come only here: none is missed between test and sleep. */
 		ppoll(&pfd, 1, NULL, unblocked);
 	}
+	return STATUS_OK;
 }
 
 enum status cmd_events(const struct args *args)
@@ -104,8 +119,8 @@ enum status cmd_events(const struct args *args)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 
-	watch(&events, args_has(args, "json"), &unblocked);
+	status = watch(&events, &conn, args_has(args, "json"), &unblocked);
 	events_close(&events);
 	conn_close(&conn);
-	return STATUS_OK;
+	return status;
 }

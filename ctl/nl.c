@@ -357,12 +357,27 @@ enum status conn_vm_call(const struct conn *conn, int cmd, const char *name, rep
 	return conn_call(conn, msg, fn, arg, e);
 }
 
+/* Netlink's own news: families that come and go. A module loaded again is another one. */
+static void on_family(struct events *ev, struct nlmsghdr *nlh)
+{
+	struct nlattr *tb[CTRL_ATTR_MAX + 1];
+
+	if (genlmsg_hdr(nlh)->cmd == CTRL_CMD_DELFAMILY &&
+	    !genlmsg_parse(nlh, 0, tb, CTRL_ATTR_MAX, NULL) && tb[CTRL_ATTR_FAMILY_ID] &&
+	    nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]) == ev->family)
+		ev->gone = true;
+}
+
 static int on_event(struct nl_msg *msg, void *arg)
 {
 	struct nlattr *tb[AERIE_A_MAX + 1];
 	struct events *ev = arg;
 	struct event *event;
 
+	if (nlmsg_hdr(msg)->nlmsg_type == GENL_ID_CTRL) {
+		on_family(ev, nlmsg_hdr(msg));
+		return NL_OK;
+	}
 	if (genlmsg_parse(nlmsg_hdr(msg), 0, tb, AERIE_A_MAX, reply_policy) ||
 	    genlmsg_hdr(nlmsg_hdr(msg))->cmd != AERIE_CMD_EVENT || !tb[AERIE_A_NAME] ||
 	    ev->nr == sizeof(ev->queue) / sizeof(ev->queue[0]))
@@ -379,21 +394,21 @@ static int on_event(struct nl_msg *msg, void *arg)
 
 enum status events_open(struct events *ev, const struct conn *conn, struct refusal *e)
 {
-	int group, err;
+	int group, families, err;
 
 	set_error(e, 0, "");
-	ev->nr = 0;
-	ev->next = 0;
+	*ev = (struct events){ .family = conn->family };
 	ev->sock = nl_socket_alloc();
 	if (!ev->sock)
 		out_of_memory();
 	group = genl_ctrl_resolve_grp(conn->sock, AERIE_GENL_NAME, AERIE_GENL_GROUP_EVENTS);
+	families = genl_ctrl_resolve_grp(conn->sock, "nlctrl", "notify");
 	nl_socket_disable_seq_check(ev->sock);
 	nl_socket_set_msg_buf_size(ev->sock, RECEIVE_BYTES);
 	nl_socket_modify_cb(ev->sock, NL_CB_VALID, NL_CB_CUSTOM, on_event, ev);
-	err = group < 0 ? group : genl_connect(ev->sock);
+	err = group < 0 ? group : families < 0 ? families : genl_connect(ev->sock);
 	if (!err)
-		err = nl_socket_add_membership(ev->sock, group);
+		err = nl_socket_add_memberships(ev->sock, families, group, NFNLGRP_NONE);
 	if (!err)
 		err = nl_socket_set_nonblocking(ev->sock);
 	if (!err) {

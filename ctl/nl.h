@@ -78,13 +78,15 @@ struct events {
 	struct nl_sock *sock;
 	struct event queue[64];	/* of the datagram read last */
 	size_t nr, next;
+	int family;
+	bool gone;		/* the module: no event will ever come again */
 };
 
 /* Join the events group. Return as conn_call(). */
 enum status events_open(struct events *ev, const struct conn *conn, struct refusal *e);
 void events_close(struct events *ev);
 int events_fd(const struct events *ev);
-/* 1: *@event is one; 0: none waits; -1: some were lost, ask the module. */
+/* 1: *@event is one; 0: none waits, see @ev->gone; -1: some were lost, ask the module. */
 int events_next(struct events *ev, struct event *event);
 
 /**

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# aerie events ends when the module goes: one that is loaded later is another one.
+# shellcheck disable=SC2317 # check runs what looks unused
+# shellcheck source=tests/fault/fault.sh
+. "$(dirname "$0")/../fault/fault.sh"
+need_aerie
+scratch
+need_reload
+plan 3
+
+aerie events >"$SCRATCH/out" 2>"$SCRATCH/err" &
+events=$!
+on_exit "kill $events 2>/dev/null"
+sleep 1
+check "unload, and load again at once" eval "/sbin/rmmod aerie && load"
+ended() {
+	! kill -0 $events 2>/dev/null
+}
+check "it ends" soon 10 ended
+ended || kill $events
+wait $events
+status=$?
+check "with status 5, and says why" eval \
+	"[ $status = 5 ] && grep -q 'the module has been unloaded' '$SCRATCH/err'"
+finish
