@@ -16,6 +16,7 @@
 
 #define NS_MS		1000000ull
 #define DEFAULT_WAIT_NS	(60000 * NS_MS)
+#define MAX_WAIT_NS	(365 * 86400 * 1000ull * NS_MS)
 #define LOOK_NS		(500 * NS_MS)
 
 const struct option_def opts_stop[] = {
@@ -153,6 +154,8 @@ enum status cmd_stop(const struct args *args)
 
 	if (timeout && !parse_duration(timeout, &wait_ns))
 		return usage(args, "--timeout '%s' is no duration, write 30s or 2min", timeout);
+	if (wait_ns > MAX_WAIT_NS)
+		return usage(args, "--timeout %s is more than 365d", timeout);
 	s.deadline = now_ns() + wait_ns;
 
 	status = conn_open(&s.conn);

@@ -74,6 +74,7 @@ refuses 2 "two names" run web --name other -k "$kernel"
 refuses 2 "--memory is given twice" run web -m 1G -m 2G -k "$kernel"
 refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
 refuses 2 "is no duration" stop web --timeout soon
+refuses 2 "is more than 365d" stop web --timeout 213503d
 refuses 2 "is not 0 to 63" stat web --vcpu 64
 refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
 refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
