@@ -257,6 +257,7 @@ static enum status run(const struct conn *conn, const struct args *args, const s
 	sigprocmask(SIG_SETMASK, unblocked, NULL);
 	status = console_attach(&con, conn, &vm, args, &last);
 	console_close(&con);
+	/* The guest's own power-off and what a user did to it are no failures of it. */
 	if (last.state == AERIE_STATE_STOPPED && last.stop_kind > AERIE_STOP_FORCED) {
 		complain(r->name, "%s", last.reason);
 		status = STATUS_FAILED;

@@ -16,8 +16,9 @@ const struct command commands[] = {
 "  aerie run web -m 512M -c 2 -k vmlinuz -i initrd.img -a \"console=ttyS0\"\n\n"
 "Without a name it is vm1, vm2, ... The VM runs on when the tool ends; aerie stop\n"
 "and aerie destroy end it. With --console on a terminal, Ctrl-] detaches; without\n"
-"one the console is printed until the guest stops, and the exit status is 1 when\n"
-"the guest did not power itself off. A VM that cannot start is not kept.\n"
+"one the console is printed until the guest stops. The exit status is 1 when neither\n"
+"the guest powered itself off nor somebody stopped or destroyed it. A VM that cannot\n"
+"start is not kept.\n"
 	}, {
 		.name = "create", .operands = "[VM]", .max_operands = 1,
 		.summary = "make a VM, do not start it",
@@ -104,7 +105,9 @@ const struct command commands[] = {
 		.name = "events", .operands = "",
 		.summary = "what happens to VMs, as it happens, until Ctrl-C",
 		.options = opts_events, .run = cmd_events,
-		.more = "  aerie events --json\n"
+		.more =
+"  aerie events --json\n\n"
+"It ends with exit status 5 when the module is unloaded.\n"
 	}, {
 		.name = "doctor", .operands = "",
 		.summary = "can this machine run guests, and if not, why and what to do",
