@@ -3,19 +3,9 @@
 # The tool's own refusals and its help, without the module: KTAP, under sanitizers.
 AERIE=${AERIE:-../build/aerie}
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=ctl/test/ktap.sh
+. "$here/ktap.sh"
 kernel=$here/usage_test.sh		# a file that can be opened is all that is needed
-n=0
-failed=0
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		failed=1
-	fi
-}
 
 # refuses STATUS TEXT ARGUMENT...: the status, one line on stderr with TEXT, no output.
 refuses() {
@@ -49,7 +39,6 @@ prints() {
 verbs="run create start pause resume reset stop destroy list show console stat events doctor
 version help"
 
-echo "TAP version 14"
 refuses 2 "a verb is missing"
 refuses 2 "no verb 'frobnicate', see aerie help" frobnicate
 refuses 2 "did you mean list?" lst
@@ -98,5 +87,4 @@ if [ ! -e /sys/module/aerie ]; then
 fi
 "$AERIE" help >/dev/full 2>/dev/null
 result $(($? != 1)) "help to a full disk is a failure"
-echo "1..$n"
-exit $failed
+finish

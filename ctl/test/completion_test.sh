@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Bash completion: verbs, each verb's options, names of VMs, values, files. The tool
+# is the real one, with two VMs that it does not have.
+AERIE=$(realpath "${AERIE:-../build/aerie}")
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=ctl/test/ktap.sh
+. "$here/ktap.sh"
+
+cat >"$scratch/aerie" <<EOF
+#!/bin/sh
+[ "\$*" = "list --names" ] || exec "$AERIE" "\$@"
+printf 'web\nweb-1\ndb\n'
+EOF
+chmod +x "$scratch/aerie"
+touch "$scratch/vmlinuz" "$scratch/initrd.img"
+cd "$scratch" || exit 1
+# shellcheck source=ctl/aerie.bash
+. "$here/../aerie.bash"
+
+# completes TO WORD...: the last word is completed to these, in whatever order.
+completes() {
+	local got want
+	want=$(tr ' ' '\n' <<<"$1" | sort | xargs)
+	shift
+	COMP_WORDS=("$scratch/aerie" "$@")
+	COMP_CWORD=$#
+	_aerie
+	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort | xargs)
+	[ "$got" = "$want" ] || echo "# '$got' instead of '$want'"
+	result "$([ "$got" = "$want" ]; echo $?)" "aerie $*"
+}
+
+options() {
+	"$AERIE" help "$1" | grep -oE -e '^  .{4}--[a-z]+' | cut -c7- | xargs
+}
+
+verbs=$("$AERIE" help | awk '/^verbs:/ { on = 1; next } !NF { on = 0 } on { print $1 }' | xargs)
+completes "$verbs" ""
+completes "$verbs" help ""
+completes "start stat stop" st
+completes "destroy doctor" d
+completes "" frobnicate
+for verb in $verbs; do
+	completes "$(options "$verb")" "$verb" --
+done
+completes "--kernel" run web --ke
+completes "" run --ke=
+for verb in start pause resume reset stop destroy show console stat; do
+	completes "web web-1 db" "$verb" ""
+done
+completes "web web-1" stop we
+completes "web web-1 db" destroy web ""
+completes "" run ""
+completes "" list ""
+completes "vmlinuz" run -k vm
+completes "vmlinuz" run web --kernel = vm
+completes "initrd.img vmlinuz aerie" create -i ""
+completes "256M 512M 1G 2G 4G" run --memory ""
+completes "256M 512M 1G 2G 4G" run --memory =
+completes "2G" run --memory = 2G
+completes "10s 30s 1min 5min" stop web -t ""
+completes "" stat web --vcpu ""
+finish
