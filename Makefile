@@ -13,9 +13,8 @@ else
 kernel := $(KERNEL)
 endif
 
-# What test hosts run, and the name of the kernel the module is installed for.
+# What test hosts run.
 host_kernel := $(or $(KERNEL),6.12)
-release = $(if $(filter host,$(kernel)),$(shell uname -r),$(shell cat build/kernels/$(kernel)/version))
 FUZZ_SECONDS ?= 3600
 
 .PHONY: all
@@ -34,6 +33,9 @@ setup:  ## install and download what building and testing need
 
 .PHONY: module
 module:  ## build/KERNEL/aerie.ko
+ifneq ($(kernel),$(or $(KERNEL),host))
+	@echo 'no headers of the running kernel at $(host_headers): building for $(kernel)'
+endif
 	+scripts/build-module $(kernel)
 
 .PHONY: ctl
@@ -42,6 +44,8 @@ ctl:  ## build/aerie
 
 .PHONY: load
 load:  ## load the module into the running kernel
+	@[ -e build/host/aerie.ko ] || { echo "build/host/aerie.ko, the module for the running" \
+		"kernel, is not built: install linux-headers-$$(uname -r) and run make" >&2; exit 1; }
 	insmod build/host/aerie.ko $(ARGS)
 
 .PHONY: unload
@@ -49,12 +53,9 @@ unload:  ## and unload it
 	rmmod aerie
 
 .PHONY: install
-install: all  ## module, tool, manual page and completion to DESTDIR and PREFIX
-	install -D -m 644 build/$(kernel)/aerie.ko $(DESTDIR)/lib/modules/$(release)/updates/aerie.ko
-	$(if $(DESTDIR),,depmod $(release))
+install: ctl  ## module, tool, manual page and completion to DESTDIR and PREFIX
+	+scripts/build-module --install '$(DESTDIR)' $(or $(KERNEL),host)
 	$(MAKE) -C ctl install
-	$(if $(wildcard ctl/aerie@.service),install -D -m 644 ctl/aerie@.service \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/aerie@.service)
 
 .PHONY: demo
 demo:  ## guests on a throw-away test host, step by step [HOST=vmx]
@@ -102,9 +103,11 @@ fuzz:  ## all fuzzers, FUZZ_SECONDS each (an hour)
 	$(MAKE) -C tests/unit fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
 .PHONY: bench
-bench:  ## what exits cost here and with KVM
+bench:  ## what exits cost here and with KVM [KERNEL=]
 	@scripts/setup --quiet --what module,ctl,lab
-	scripts/bench
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench --kernel $(host_kernel)
 
 .PHONY: clean
 clean:  ## remove what was built (downloads stay in the cache folder)
