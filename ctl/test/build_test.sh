@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What make says where something is missing, and where make install puts the module:
+# What make and lint say where something is missing, and where make install puts the module:
 # in a copy of the tree, with a kernel whose headers build an empty file.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=ctl/test/ktap.sh
@@ -46,6 +46,7 @@ says 0 "" "install to another root" \
 	make install KERNEL=./headers DESTDIR="$scratch/stage" PREFIX=/usr
 result "$([ -f stage/lib/modules/9.9.9-none/updates/aerie.ko ] && [ -x stage/usr/sbin/aerie ]; echo $?)" \
 	"module and tool are there"
+says 1 "no files" "lint where git knows no files" env GIT_DIR=/nowhere scripts/lint.sh
 says 1 "not to be installed" "the newest kernel's is no module to install" \
 	scripts/build-module --install stage next
 finish
