@@ -3,8 +3,10 @@
 # A tty's number goes from a VM that is destroyed to the next one: whoever opens it
 # then reads what that one prints, and nothing of what the first one's reader left.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/ctl.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
 need_guest
 plan 8
 APPEND="console=ttyS0"	# a kernel that says much

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # aerie events ends when the module goes: one that is loaded later is another one.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/../fault/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 scratch
 need_reload

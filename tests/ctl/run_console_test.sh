@@ -3,8 +3,10 @@
 # The exit status of aerie run --console: 1 when the guest failed, 0 when it was ended.
 # (lifecycle_test.sh has the guest that powers itself off.)
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/ctl/ctl.sh
-. "$(dirname "$0")/ctl.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
 need_aerie
 scratch
 on_exit "destroy_mine"

@@ -3,8 +3,10 @@
 # Tracepoints tell where the guest was, also at exits that have no use for it: a
 # guest that only loops is always near the place where its registers say it is.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/../fault/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/irq_off_loop.elf) || exit
 events=/sys/kernel/tracing/events/aerie

@@ -3,8 +3,10 @@
 # A guest sets breakpoints on an address of the host while the host has one of its
 # own: the guest's never hit in the host, and the host's still does after it.
 # shellcheck disable=SC2317 # check runs what looks unused
-# shellcheck source=tests/fault/fault.sh
-. "$(dirname "$0")/fault.sh"
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
 need_aerie
 payload=$(built payload/host_breakpoint.elf) && program=$(built fault/host_breakpoint) || exit
 # What every load of a vCPU reads.

@@ -90,8 +90,11 @@ seen() {
 boot() {
 	booting=$1
 	shift
-	aerie run "$booting" -q -m "$MEMORY" -k "$KERNEL" -i "$INITRD" -a "$APPEND" "$@" ||
-		return 1
+	case " $* " in
+	*' -m '*) ;;
+	*) set -- -m "$MEMORY" "$@" ;;
+	esac
+	aerie run "$booting" -q -k "$KERNEL" -i "$INITRD" -a "$APPEND" "$@" || return 1
 	watch "$booting"
 	if ! soon 120 seen "$booting" "aerie guest ready"; then
 		echo "# $booting did not come up:"

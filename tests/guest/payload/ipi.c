@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Interprocessor interrupts: all destinations, modes and shorthands, in xAPIC and
- * x2APIC mode, INIT and start-up included. Runs with 4 processors.
+ * x2APIC mode, INIT and start-up included. Runs with 4 processors, and with 64.
  */
 #include "guest.h"
 
@@ -83,12 +83,23 @@ static bool setup(void)
 	return nr >= 2;
 }
 
+static u64 everybody(void)
+{
+	return nr < 64 ? BIT(nr) - 1 : ~0ull;
+}
+
+/* Of many processors some will do, the last among them: each arrival takes them all. */
+static u32 stride(void)
+{
+	return nr > 8 ? 21 : 1;
+}
+
 static void physical(void)
 {
-	u64 all = BIT(nr) - 1;
+	u64 all = everybody();
 	u32 i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i += stride())
 		EXPECT_ARRIVES(cpus[i].apic_id, VEC, BIT(i));
 	EXPECT_ARRIVES(0, VEC | ICR_SELF, BIT(0));
 	EXPECT_ARRIVES(0, VEC | ICR_ALL, all);
@@ -102,7 +113,7 @@ TEST(xapic_physical)
 	if (!setup())
 		SKIP("one processor");
 	physical();
-	EXPECT_ARRIVES(0xff, VEC, BIT(nr) - 1);
+	EXPECT_ARRIVES(0xff, VEC, everybody());
 }
 
 static void set_flat(void *arg)
@@ -118,8 +129,10 @@ TEST(xapic_logical_flat)
 
 	if (!setup())
 		SKIP("one processor");
+	if (nr > 7)
+		SKIP("flat mode has eight IDs");
 	smp_run(set_flat, NULL);
-	all = BIT(nr) - 1;
+	all = everybody();
 	for (i = 0; i < nr; i++)
 		EXPECT_ARRIVES(1u << i, VEC | ICR_LOGICAL, BIT(i));
 	EXPECT_ARRIVES(3, VEC | ICR_LOGICAL, 3);
@@ -144,6 +157,8 @@ TEST(xapic_logical_cluster)
 
 	if (!setup())
 		SKIP("one processor");
+	if (nr > 30)
+		SKIP("there are fifteen clusters");
 	smp_run(set_cluster, NULL);
 	for (i = 0; i < nr; i++)
 		EXPECT_ARRIVES((i / 2) << 4 | 1u << i % 2, VEC | ICR_LOGICAL, BIT(i));
@@ -159,7 +174,7 @@ TEST(nmi_to_others)
 		SKIP("one processor");
 	set_handler(NMI, on_nmi);
 	EXPECT_ARRIVES(cpus[1].apic_id, ICR_NMI, 2);
-	EXPECT_ARRIVES(0, ICR_NMI | ICR_OTHERS, BIT(nr) - 2);
+	EXPECT_ARRIVES(0, ICR_NMI | ICR_OTHERS, everybody() & ~1ull);
 	set_handler(NMI, NULL);
 }
 
@@ -360,7 +375,7 @@ TEST(x2apic_physical_and_self)
 	smp_run(to_x2, NULL);
 	EXPECT_EQ(apic_id(), cpus[0].apic_id);
 	physical();
-	EXPECT_ARRIVES(~0u, VEC, BIT(nr) - 1);
+	EXPECT_ARRIVES(~0u, VEC, everybody());
 	/* The self-IPI register */
 	count[0] = 0;
 	wrmsr(0x83f, VEC);
@@ -377,7 +392,7 @@ TEST(x2apic_clusters)
 		SKIP("no x2APIC");
 	ldr = apic_read(APIC_LDR);
 	EXPECT_EQ(ldr, (cpus[0].apic_id >> 4) << 16 | 1u << (cpus[0].apic_id & 15));
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i += stride())
 		EXPECT_ARRIVES((cpus[i].apic_id >> 4) << 16 | 1u << (cpus[i].apic_id & 15),
 			       VEC | ICR_LOGICAL, BIT(i));
 	/* Two of a cluster: APIC IDs 0 and 1, whatever their number here */
@@ -390,7 +405,7 @@ TEST(x2apic_clusters)
 	mask = arrives(3, VEC | ICR_LOGICAL | ICR_LOWEST, pair, false, true);
 	EXPECT(mask && !(mask & (mask - 1)) && !(mask & ~pair));
 	EXPECT_ARRIVES(2, VEC | ICR_LOGICAL | ICR_LOWEST, pair & ~1ull);
-	EXPECT_ARRIVES(0x10001, VEC | ICR_LOGICAL, 0);
+	EXPECT_ARRIVES(0x70001, VEC | ICR_LOGICAL, 0);
 }
 
 TEST(x2apic_reserved)
