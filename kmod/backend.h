@@ -98,6 +98,8 @@ struct aerie_exit {
  */
 struct aerie_backend {
 	const char *name;		/* "vmx" or "svm" */
+	const char *kvm_module;		/* KVM's for the same vendor */
+	bool crash_must_leave;		/* no kernel can start in this operation after a crash */
 	size_t vm_size;			/* bytes of the structure that starts with aerie_vm */
 	size_t vcpu_size;		/* bytes of the one that starts with aerie_vcpu */
 	const struct aerie_pte_ops *pte_ops;	/* set by setup */

@@ -191,8 +191,10 @@ static inline bool compat_l1d_flush(void)
 
 /*
  * Leaving VMX/SVM operation in a crash: kernels call back who registered (6.1
- * since a stable update that Debian 12 has); from 6.19 only KVM may register.
+ * since a stable update that Debian 12 has); from 6.19 only KVM may register. From
+ * 6.12 on KVM does that when it enters the operation, before when it is loaded.
  */
+#define COMPAT_KVM_HOOKS_LATE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 #include <asm/reboot.h>
 #define compat_emergency_register(fn)	cpu_emergency_register_virt_callback(fn)

@@ -256,6 +256,7 @@ static void svm_show_caps(struct seq_file *m)
 
 struct aerie_backend aerie_svm = {
 	.name			= "svm",
+	.kvm_module		= "kvm_amd",
 	.vm_size		= sizeof(struct aerie_vm),
 	.vcpu_size		= sizeof(struct svm_vcpu),
 	.probe			= svm_probe,

@@ -209,6 +209,8 @@ static void vmx_pat_set(struct aerie_vcpu *vcpu, u64 pat)
 
 struct aerie_backend aerie_vmx = {
 	.name = "vmx",
+	.kvm_module = "kvm_intel",
+	.crash_must_leave = true,
 	.vm_size = sizeof(struct aerie_vm),
 	.vcpu_size = sizeof(struct vmx_vcpu),
 	.pte_ops = &vmx_pte_ops,
