@@ -103,11 +103,11 @@ fuzz:  ## all fuzzers, FUZZ_SECONDS each (an hour)
 	$(MAKE) -C tests/unit fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
 .PHONY: bench
-bench:  ## what exits cost here and with KVM [KERNEL=]
+bench:  ## what exits cost here and with KVM [KERNEL=] [ARGS=--quick]
 	@scripts/setup --quiet --what module,ctl,lab
 	@$(MAKE) -s module KERNEL=$(host_kernel)
 	@$(MAKE) -s ctl
-	scripts/bench --kernel $(host_kernel)
+	scripts/bench --kernel $(host_kernel) $(ARGS)
 
 .PHONY: clean
 clean:  ## remove what was built (downloads stay in the cache folder)
