@@ -52,7 +52,7 @@ skip() {
 
 # tracked PATTERN...: the files of that kind that git knows; none at all is an error.
 tracked() {
-	git ls-files -- "$@" | grep . || die "no files '$*' in $TOP"
+	git ls-files -- "$@" | grep . || die "git knows no files ${*:-at all} in $TOP"
 }
 
 # W=1 and sparse: no warning at all, not even in what has been compiled before.

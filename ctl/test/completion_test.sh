@@ -28,7 +28,7 @@ completes() {
 	_aerie
 	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort | xargs)
 	[ "$got" = "$want" ] || echo "# '$got' instead of '$want'"
-	result "$([ "$got" = "$want" ]; echo $?)" "aerie $*"
+	check "aerie $*" [ "$got" = "$want" ]
 }
 
 options() {

@@ -18,6 +18,14 @@ result() {
 	fi
 }
 
+# check NAME COMMAND...: the command succeeds.
+check() {
+	local name=$1 status=0
+	shift
+	"$@" || status=$?
+	result $status "$name"
+}
+
 skip() {
 	n=$((n + 1))
 	echo "ok $n - $1 # SKIP $2"

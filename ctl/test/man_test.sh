@@ -27,7 +27,7 @@ options() {
 # has TEXT OPTION
 has() { grep -qE -e "(^|[^a-z-])$2([^a-z-]|$)" <<<"$1"; }
 
-result "$([ "$(wc -w <<<"$verbs")" -ge 16 ]; echo $?)" "help lists the verbs"
+check "help lists the verbs" [ "$(wc -w <<<"$verbs")" -ge 16 ]
 for verb in $verbs; do
 	text=$(about "$verb")
 	# create says that it takes what run takes.
@@ -38,7 +38,7 @@ for verb in $verbs; do
 		has "$text" "$option" || has "$common" "$option" || missing+=" $option"
 	done
 	[ -z "$missing" ] || echo "# not in the man page: $missing"
-	result "$([ -z "$missing" ]; echo $?)" "the man page knows $verb and its options"
+	check "the man page knows $verb and its options" [ -z "$missing" ]
 
 	unknown=''
 	known=$(options "$verb")
@@ -47,15 +47,15 @@ for verb in $verbs; do
 		has "$known" "$option" || unknown+=" $option"
 	done
 	[ -z "$unknown" ] || echo "# only in the man page: $unknown"
-	result "$([ -z "$unknown" ]; echo $?)" "and no others"
+	check "and no others" [ -z "$unknown" ]
 done
 
 statuses=$(awk '/^\.SH/ { on = /EXIT STATUS/ } on && /^\.B [0-9]/ { print $2 }' "$page" | xargs)
-result "$([ "$statuses" = "0 1 2 3 4 5 6" ]; echo $?)" "it lists the exit statuses"
+check "it lists the exit statuses" [ "$statuses" = "0 1 2 3 4 5 6" ]
 if command -v man >/dev/null; then
 	out=$(LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null)
 	[ -z "$out" ] || echo "# $out"
-	result "$([ -z "$out" ]; echo $?)" "it formats without a warning"
+	check "it formats without a warning" [ -z "$out" ]
 else
 	skip "it formats without a warning" "no man"
 fi
@@ -64,7 +64,7 @@ for prefix in /usr/local /usr; do
 	make -s -C "$here/.." install DESTDIR="$scratch" PREFIX=$prefix >/dev/null
 	man=$scratch$prefix/share/man/man8/aerie.8
 	path=$(sed -n 's/^\.I \(.*bash-completion.*\)/\1/p' "$man")
-	result "$([ -n "$path" ] && [ -f "$scratch$path" ]; echo $?)" \
-		"with PREFIX=$prefix completion is where the man page says"
+	check "with PREFIX=$prefix completion is where the man page says" \
+		[ -f "$scratch${path:-/nowhere}" ]
 done
 finish
