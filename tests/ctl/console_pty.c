@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * aerie console on a terminal: what it says on attach, that keys reach the guest and
- * Ctrl-] does not, that the terminal is given back as it was, that a name's prefix
- * will do. The guest is the one of the other tests; the terminal is a pty.
+ * Ctrl-] does not, that the terminal is given back as it was, that two can be attached
+ * at once, that a name's prefix will do. The guest is the one of the other tests; the terminal is a pty.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,8 +21,7 @@
 #define SKIP	4
 
 static int tests, failures;
-static char name[32], seen[1 << 18];
-static size_t nr_seen;
+static char name[32];
 static int slow = 1;
 
 static void result(bool pass, const char *what)
@@ -47,13 +46,18 @@ static int aerie(const char *arguments)
 struct terminal {
 	int fd;
 	pid_t pid;
+	size_t nr_seen;
+	char *seen;
 };
 
-static struct terminal attach(const char *vm)
-{
-	struct terminal t;
+#define SEEN_MAX	(1 << 18)
 
-	nr_seen = 0;
+/* Two terminals at most: number 0 and 1. */
+static struct terminal attach_at(int number, const char *vm)
+{
+	static char seen[2][SEEN_MAX];
+	struct terminal t = { .seen = seen[number] };
+
 	t.pid = forkpty(&t.fd, NULL, NULL, NULL);
 	if (!t.pid) {
 		execlp("aerie", "aerie", "console", vm, NULL);
@@ -62,27 +66,32 @@ static struct terminal attach(const char *vm)
 	return t;
 }
 
+static struct terminal attach(const char *vm)
+{
+	return attach_at(0, vm);
+}
+
 /* Read the terminal until @text has come, for @seconds at most. */
-static bool wait_for(const struct terminal *t, const char *text, int seconds)
+static bool wait_for(struct terminal *t, const char *text, int seconds)
 {
 	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
 	time_t end = time(NULL) + (time_t)seconds * slow;
 	ssize_t n;
 
 	for (;;) {
-		seen[nr_seen] = '\0';
-		if (strstr(seen, text))
+		t->seen[t->nr_seen] = '\0';
+		if (strstr(t->seen, text))
 			return true;
 		if (time(NULL) > end)
 			return false;
 		if (poll(&pfd, 1, 500) <= 0)
 			continue;
-		if (nr_seen > sizeof(seen) / 2)
-			nr_seen = 0;
-		n = read(t->fd, seen + nr_seen, sizeof(seen) - 1 - nr_seen);
+		if (t->nr_seen > SEEN_MAX / 2)
+			t->nr_seen = 0;
+		n = read(t->fd, t->seen + t->nr_seen, SEEN_MAX - 1 - t->nr_seen);
 		if (n <= 0)
 			return false;
-		nr_seen += (size_t)n;
+		t->nr_seen += (size_t)n;
 	}
 }
 
@@ -156,6 +165,32 @@ static void by_prefix_to_the_end(void)
 	result(ended(&t) == 0, "and ends");
 }
 
+/* Both show all of the output, whoever typed; one that leaves takes nothing along. */
+static void two_at_once(void)
+{
+	struct terminal a = attach_at(0, name), b = attach_at(1, name);
+
+	result(wait_for(&a, "detach with Ctrl-]", 10) && wait_for(&b, "detach with Ctrl-]", 10),
+	       "two terminals at once");
+	type(&a, "echo sum $((50 + 1))\r");
+	result(wait_for(&a, "sum 51", 20) && wait_for(&b, "sum 51", 20),
+	       "both see what came of the first one's keys");
+	type(&b, "echo sum $((50 + 2))\r");
+	result(wait_for(&a, "sum 52", 20) && wait_for(&b, "sum 52", 20),
+	       "and of the second one's");
+	type(&a, "echo sum ");
+	wait_for(&b, "echo sum ", 10);
+	type(&b, "$((50 + 3))\r");
+	result(wait_for(&a, "sum 53", 20) && wait_for(&b, "sum 53", 20),
+	       "they can type one line together");
+	type(&a, "\035");
+	result(ended(&a) == 0, "the first detaches");
+	type(&b, "echo sum $((50 + 4))\r");
+	result(wait_for(&b, "sum 54", 20), "the second stays attached");
+	type(&b, "\035");
+	ended(&b);
+}
+
 static void killed(void)
 {
 	struct terminal t = attach(name);
@@ -185,7 +220,7 @@ int main(void)
 		printf("1..0 # SKIP it takes root, module aerie and a guest in /guest\n");
 		return SKIP;
 	}
-	printf("1..17\n");
+	printf("1..23\n");
 	fflush(stdout);
 	slow = factor && atoi(factor) > 0 ? atoi(factor) : 1;
 	snprintf(name, sizeof(name), "pty-%d", getpid());
@@ -198,6 +233,7 @@ int main(void)
 	ended(&t);
 
 	attached_and_back();
+	two_at_once();
 	killed();
 	by_prefix_to_the_end();
 	aerie("destroy -q %s");

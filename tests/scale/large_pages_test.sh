@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Guest memory in pages of 2 MiB, where the module's parameter allows it, or of 4 KiB.
+# shellcheck disable=SC2317 # check runs what looks unused
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
+need_aerie
+payload=$(built payload/memory.elf) || exit
+[ -d /sys/kernel/debug/aerie ] || skip_all "no debugfs at /sys/kernel/debug"
+scratch
+on_exit "destroy_mine"
+plan 7
+
+v=$(vm large)
+param=/sys/module/aerie/parameters/large_pages
+on_exit "echo $(cat $param) >$param"
+memory() {
+	sed -n "s/^$1 //p" "/sys/kernel/debug/aerie/vms/$v/memory"
+}
+# A word in each page of 4 KiB from 16 MiB to 64, again and again.
+touched() {
+	echo "$1" >"$param"
+	aerie run "$v" -q -m 64M -k "$payload" -a "stride=4 loops=0" || return 1
+	# shellcheck disable=SC2016 # soon expands it, each time
+	soon 30 eval '[ "$(memory resident_kib)" -ge 49152 ]'
+	reached=$?
+	echo "# $(memory resident_kib) KiB resident, $(memory large_kib) in large pages," \
+		"$(memory nested_tables) tables"
+	return "$reached"
+}
+
+check "memory of a guest with large pages" touched Y
+check "most of it is in large pages" [ "$(memory large_kib)" -ge 40960 ]
+check "which takes few tables" [ "$(memory nested_tables)" -le 16 ]
+aerie destroy -q "$v"
+check "memory of a guest without" touched N
+check "none of it is" [ "$(memory large_kib)" = 0 ]
+check "which takes a table for 2 MiB" [ "$(memory nested_tables)" -ge 24 ]
+check "destroy" aerie destroy -q "$v"
+finish
