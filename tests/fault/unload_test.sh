@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Loaded and unloaded again and again, with guests in between: afterwards as much
-# memory is in use as before. A leak shows as growth with every round, so that a
-# round's share of it is compared: an object of some slab cache, a page.
+# memory is in use as before, but for what the kernel's own work makes it vary by. A
+# leak shows as growth with every round.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -13,6 +13,10 @@ need_reload
 payload=$(built payload/irq_off_loop.elf) || exit
 plan 6
 
+# What may have come however many rounds there were: pages, and objects of each slab
+# cache, of which a slab or two are in use by chance.
+MAY_GROW_PAGES=32
+MAY_GROW_OBJECTS=100
 rounds=$(rounds "${UNLOAD_ROUNDS:-200}" 10)
 v=$(vm round)
 
@@ -64,19 +68,20 @@ pages_used() {
 	# Pages on the processors' lists are free, too.
 	awk '/^ *count:/ { n += $2 } END { print -n }' /proc/zoneinfo >>"$1"
 	awk '{ n += $1 } END { print n }' "$1" >"$1.pages"
-	awk 'NR > 2 { print $1, $2 }' /proc/slabinfo >"$1.slabs"
+	awk 'NR > 2 { print $1, $2, $5 }' /proc/slabinfo >"$1.slabs"
 	awk '/^(VmallocUsed|Percpu):/ { print $1, $2 }' /proc/meminfo >"$1.other"
 }
 
 few_pages() {
 	before=$(cat "$SCRATCH/before.pages") after=$(cat "$SCRATCH/after.pages")
 	echo "# $before pages in use before $rounds rounds, $after after"
-	[ $((after - before)) -lt "$rounds" ]
+	[ $((after - before)) -le "$MAY_GROW_PAGES" ]
 }
 few_objects() {
-	awk -v rounds="$rounds" 'NR == FNR { was[$1] = $2; next }
-		$2 - was[$1] >= rounds / 2 {
-			print "# " $1 ": " was[$1] " objects before, " $2 " after"; bad = 1 }
+	awk -v may="$MAY_GROW_OBJECTS" 'NR == FNR { was[$1] = $2; next }
+		$2 - was[$1] > may / 4 {
+			print "# " $1 ": " was[$1] " objects before, " $2 " after, " $3 " a slab" }
+		$2 - was[$1] > may { bad = 1 }
 		END { exit bad }' "$SCRATCH/before.slabs" "$SCRATCH/after.slabs"
 }
 same_other() {
@@ -92,8 +97,8 @@ started=$(now)
 check "$rounds rounds" go_round 1 "$rounds"
 echo "# $(($(since "$started") / rounds))/100 s a round"
 pages_used "$SCRATCH/after"
-check "no page a round is lost" few_pages
-check "no object a round is lost" few_objects
+check "no page is lost" few_pages
+check "no object is lost" few_objects
 check "no mapping, nothing per processor" same_other
 [ -d /sys/module/aerie ] || load
 finish

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Random values to ports, device memory, MSRs and registers, to each in a guest of its
 # own so that all are reached. Only of the last may the guest die.
+# shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/guest.sh
@@ -10,6 +11,7 @@ lib=$(dirname "$0")/lib
 [ $# = 0 ] || payload random_writes --timeout 60 --append "only=$1" ${2:-}
 
 [ "$GUEST_ENGINE" = qemu ] || need_aerie
+built payload/random_writes.elf >/dev/null || exit
 scratch
 # stage NAME [--dies]: the tests of one guest, indented.
 stage() {
