@@ -45,7 +45,7 @@ near() {
 			return 1
 		}
 	done <"$SCRATCH/$1"
-	[ $seen -ge 5 ] || { echo "# $seen events"; return 1; }
+	[ "$seen" -ge 5 ] || { echo "# $seen events"; return 1; }
 }
 
 check "run" aerie run "$v" -q -m 64M -k "$payload"

@@ -12,7 +12,7 @@ need_aerie
 no_vm || skip_all "there are VMs of somebody else"
 grep -qw vmx /proc/cpuinfo && kvm=kvm_intel || kvm=kvm_amd
 [ ! -d /sys/module/kvm ] || skip_all "KVM is loaded already"
-/sbin/modprobe -n -q $kvm || skip_all "there is no $kvm"
+/sbin/modprobe -n -q "$kvm" || skip_all "there is no $kvm"
 hold=$(built fault/kvm_hold) || exit
 payload=$(built payload/irq_off_loop.elf) || exit
 scratch
