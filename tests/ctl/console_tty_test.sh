@@ -13,8 +13,6 @@ APPEND="console=ttyS0"	# a kernel that says much
 
 old=$(vm old)
 new=$(vm new)
-reader=''
-on_exit 'kill $reader 2>/dev/null'
 
 ready() {
 	grep -qF "aerie guest ready" "$SCRATCH/tty"
@@ -23,10 +21,10 @@ ready() {
 same_start() {
 	head -c 300 "$SCRATCH/tty" >"$SCRATCH/one"
 	head -c 300 "$SCRATCH/$new.log" >"$SCRATCH/other"
-	[ -s "$SCRATCH/one" ] && cmp "$SCRATCH/one" "$SCRATCH/other" || {
+	if [ ! -s "$SCRATCH/one" ] || ! cmp "$SCRATCH/one" "$SCRATCH/other"; then
 		sed 's/^/# /' "$SCRATCH/one"
 		return 1
-	}
+	fi
 }
 
 check "a guest" boot "$old"
@@ -39,7 +37,7 @@ check "the next VM" aerie create "$new" -q -m "$MEMORY" -k "$KERNEL" -i "$INITRD
 check "has the same tty" [ "/dev/$(field "$new" tty)" = "$tty" ]
 watch "$new"
 cat "$tty" >"$SCRATCH/tty" &
-reader=$!
+on_exit "kill $! 2>/dev/null"
 check "it starts" aerie start -q "$new"
 check "and is read" soon 120 ready
 check "from its first byte on" same_start

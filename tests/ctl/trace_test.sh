@@ -40,10 +40,10 @@ near() {
 	while read -r at; do
 		seen=$((seen + 1))
 		off=$((at - rip))
-		[ $off -ge -256 ] && [ $off -le 256 ] || {
+		if [ "$off" -lt -256 ] || [ "$off" -gt 256 ]; then
 			echo "# $1 $seen at $at, registers say $(cat "$SCRATCH/rip")"
 			return 1
-		}
+		fi
 	done <"$SCRATCH/$1"
 	[ "$seen" -ge 5 ] || { echo "# $seen events"; return 1; }
 }
