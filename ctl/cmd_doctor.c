@@ -345,7 +345,8 @@ enum status cmd_doctor(const struct args *args)
 	advise(&d, "aerie run web -m 512M -k vmlinuz -i initrd.img -a \"console=ttyS0\"");
 	print_doctor(args, &d, &host);
 	host_free(&host);
-	if (status == STATUS_OK && d.problem)
+	/* Loading the module would not help against a problem. */
+	if (d.problem && (status == STATUS_OK || status == STATUS_NO_MODULE))
 		status = STATUS_FAILED;
 	return status;
 }

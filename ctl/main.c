@@ -114,7 +114,8 @@ const struct command commands[] = {
 		.options = opts_json, .run = cmd_doctor,
 		.more =
 "  aerie doctor\n\n"
-"Exit status 0: ready; 1: something stands in the way; 5: the module is not loaded.\n"
+"Exit status 0: ready; 1: something stands in the way, with the module or without;\n"
+"5: nothing does, but the module is not loaded.\n"
 	}, {
 		.name = "version", .operands = "",
 		.summary = "versions of the tool and of the module",

@@ -4,7 +4,7 @@
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$TOP/build
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/aerie
+CACHE=${XDG_CACHE_HOME:-~/.cache}/aerie	# ~ works without HOME, too
 PROG=$(basename "$0")
 export LC_ALL=C.UTF-8
 
