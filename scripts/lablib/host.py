@@ -80,14 +80,15 @@ def stamp(path):
 
 class Kernel:
     """NAME is a series that scripts/setup unpacked, a directory laid out like
-    one of those, or a bzImage (which then has no modules)."""
+    one of those, or a bzImage (which then has no modules). The module for any of
+    the latter is build/other/aerie.ko, as build-module has it."""
 
     def __init__(self, name):
         where = os.path.join(BUILD, "kernels", name)
         self.name = name
         if "/" in name or os.path.isfile(name):
             where = os.path.abspath(name)
-            self.name = os.path.basename(where)
+            self.name = "other"
         if os.path.isfile(where):
             self.image, self.modules, self.version = where, None, None
             return
@@ -291,6 +292,8 @@ def run_part(out, kernel, config, command, aerie=None, tool=None, share=None,
     if kernel.version:
         with tempfile.TemporaryDirectory() as d:
             ar.tree(f"usr/lib/modules/{kernel.version}", module_tree(d, kernel, aerie))
+    elif aerie:
+        ar.file("lab/aerie.ko", aerie, 0o644)
     have = set()
     if tool:
         add_program(ar, tool, have)

@@ -3,7 +3,7 @@
 # Aerie and KVM on one host: who holds the processors keeps them, the other refuses in
 # words, and the kernel's log has no warning of it. KVM holds them from its load on, with
 # enable_virt_at_load=0 and before 6.12 only while it has guests.
-# shellcheck disable=SC2317 # check runs what looks unused
+# shellcheck disable=SC2016,SC2119,SC2120,SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
@@ -26,11 +26,11 @@ denied="Device or resource busy|Input/output error"
 v=$(vm beside-kvm)
 
 load_kvm() {
-	/sbin/modprobe kvm "$@" 2>"$SCRATCH/err" && /sbin/modprobe $kvm 2>>"$SCRATCH/err"
+	/sbin/modprobe kvm "$@" 2>"$SCRATCH/err" && /sbin/modprobe "$kvm" 2>>"$SCRATCH/err"
 }
 unload_kvm() {
-	for module in $kvm kvm; do
-		[ ! -d /sys/module/$module ] || /sbin/rmmod $module || return 1
+	for module in "$kvm" kvm; do
+		[ ! -d /sys/module/"$module" ] || /sbin/rmmod "$module" || return 1
 	done
 }
 # hold: a guest of KVM, which runs.
@@ -108,7 +108,7 @@ if [ -z "$late" ]; then
 	for what in "beside an idle KVM" "refused" "told" "unloaded" "loaded again" "destroyed" "KVM again"; do
 		skip "$what" "this kernel's KVM is idle in any case"
 	done
-elif [ $kvm = kvm_intel ]; then
+elif [ "$kvm" = kvm_intel ]; then
 	check "KVM loads and is idle" load_kvm enable_virt_at_load=0
 	check "Aerie refuses beside it" refused "KVM is loaded (kvm_intel)"
 	check "doctor says the same" doctor_says "KVM is loaded (kvm_intel)"

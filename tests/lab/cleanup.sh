@@ -4,12 +4,13 @@
 
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
-plan 8
+plan 14
 
 # begin HOST: a run in the background that has come as far as an emulator: its
 # process id in $lab, the emulator's in $emulator, its directory in $directory.
 begin() {
-	"$TOP/scripts/lab" "$1" --no-module --guest '' -- 'sleep 1000' >/dev/null 2>&1 &
+	"$TOP/scripts/lab" "$1" --no-module --guest '' -- 'echo booted; sleep 1000' \
+		>"$SCRATCH/out" 2>/dev/null &
 	lab=$!
 	emulator='' directory=''
 	for _ in $(seq 300); do
@@ -41,13 +42,25 @@ vanished() {
 	return 1
 }
 
-for host in svm vmx; do
-	for signal in TERM KILL; do
-		begin "$host"
-		kill -"$signal" "$lab"
-		wait "$lab" 2>/dev/null
-		check "$host: SIG$signal ends the emulator" gone "$emulator"
-		check "$host: and leaves no file" vanished "$directory"
-	done
+# ends SIGNAL STATUS NAME: it does, that is the lab's status, and nothing stays.
+ends() {
+	kill -"$1" "$lab"
+	status=0
+	wait "$lab" 2>/dev/null || status=$?
+	check "$3: SIG$1 ends lab and emulator" eval "[ $status = $2 ] && gone $emulator"
+	check "$3: and leaves no file" vanished "$directory"
+}
+
+begin svm; ends TERM 143 svm
+begin svm; ends INT 130 svm
+begin svm; ends HUP 129 svm
+begin svm; ends KILL 137 svm
+begin vmx; ends TERM 143 vmx
+begin vmx; ends KILL 137 vmx
+begin svm
+for _ in $(seq 1200); do
+	grep -q booted "$SCRATCH/out" && break
+	sleep 0.1
 done
+ends KILL 137 "svm that has booted"
 finish

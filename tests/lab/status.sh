@@ -4,7 +4,7 @@
 
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
-plan 13
+plan 24
 
 mkdir "$SCRATCH/share"
 head -c 300000 /dev/urandom >"$SCRATCH/share/bytes"
@@ -14,7 +14,7 @@ check "every byte of stdout and no other" cmp -s "$SCRATCH/share/bytes" "$SCRATC
 
 # One boot answers what can be asked together.
 # shellcheck disable=SC2016 # nobody shall expand it
-lab svm --no-module --guest '' --kernel 6.1 --cpus 2 --memory 512 --append lab.word -- \
+lab svm --no-module --guest '' --kernel 6.1 --cpus 2 --memory 512M --append lab.word -- \
 	sh -c 'printf "%s\n" "$@"; id -u; nproc; uname -r | cut -d. -f1,2; test -e /sys/module/aerie
 		echo $?; grep -o lab.word /proc/cmdline; ls /guest /share 2>/dev/null | wc -l; kill -9 $$' \
 	sh 'a  b' "it's" '$HOME'
@@ -33,6 +33,19 @@ lab svm --no-module --guest '' --timeout 3 -- 'echo begun; sleep 1000'
 ended 124 "a time-out" 'lab: the command took too long'
 check "what was printed before it" grep -qx begun "$SCRATCH/out"
 
+lab svm --no-module --guest '' --interactive -- 'cat; echo end' </dev/null
+ended 0 "--interactive without input"
+output end "it sees the end of it"
+
+gcc -O2 -static -o "$SCRATCH/share/icount" "$HERE/icount.c" || bail "cannot compile"
+lab svm --no-module --guest '' --icount --share "$SCRATCH/share" -- /share/icount
+ended 0 "--icount: an instruction takes a nanosecond"
+sed 's/^/# /' "$SCRATCH/out"
+
+lab svm-bochs --no-module --guest '' -- 'grep -ow -m 1 svm /proc/cpuinfo'
+ended 0 "a host in Bochs with an AMD model"
+output svm "it has SVM"
+
 lab svm
 ended 125 "no command is a usage error" 'COMMAND is missing'
 lab
@@ -45,6 +58,21 @@ lab svm --module "$SCRATCH/none.ko" -- true
 ended 125 "a missing module is said" 'none.ko'
 lab vmx --icount --no-module -- true
 ended 125 "an option of the other emulator is refused" 'QEMU hosts only'
+lab svm --memory 1x -- true
+ended 125 "a size that is none" 'is no size'
+lab svm --memory 100 -- true
+ended 125 "too little memory" 'at least'
+lab svm --share "$SCRATCH/none" -- true
+ended 125 "a directory to share that is not there" 'there is no directory'
+lab svm --kernel "$TOP/build/kernels/6.12/vmlinuz" -- true
+ended 125 "a bare kernel without a word on its module" 'use --module FILE'
+name="a kernel by its directory takes the module that is built for directories"
+if [ -e "$TOP/build/other" ]; then
+	skip "$name" "build/other is there"
+else
+	lab svm --kernel "$TOP/build/kernels/6.12" -- true
+	ended 125 "$name" 'no build/other/aerie.ko; run make module KERNEL='
+fi
 lab --help
 check "--help is complete on stdout" grep -q 'exit status' "$SCRATCH/out"
 finish

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A module that stands in for aerie.ko where the lab itself is tested: what=WORDS
- * makes it do wrong what the lab has to notice, when it is loaded.
+ * makes it do wrong what the lab has to notice, when it is loaded; who writes to its
+ * parameter hang gets a processor that loops with interrupts off.
  */
 #include <linux/delay.h>
 #include <linux/list.h>
@@ -12,6 +13,17 @@
 
 static char *what = "";
 module_param(what, charp, 0444);
+
+static noinline int hang_set(const char *val, const struct kernel_param *kp)
+{
+	local_irq_disable();
+	for (;;)
+		cpu_relax();
+	return 0;
+}
+
+static const struct kernel_param_ops hang_ops = { .set = hang_set };
+module_param_cb(hang, &hang_ops, NULL, 0200);
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
