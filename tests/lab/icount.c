@@ -13,13 +13,20 @@ static long long now(void)
 
 int main(void)
 {
-	const long loops = 20000000;
-	long n = loops;
-	long long ns = now();
+	const long loops = 100000;
+	long long ns, best = -1;
+	int round;
 
-	asm volatile("1: dec %0; jnz 1b" : "+r" (n));
-	ns = now() - ns;
-	printf("%ld instructions took %lld ns\n", 2 * loops, ns);
-	/* The host's own interrupts come on top. */
-	return ns < 2 * loops || ns > 2 * loops / 100 * 105;
+	/* The host has other things to do, so rounds are short and the shortest counts. */
+	for (round = 0; round < 200; round++) {
+		long n = loops;
+
+		ns = now();
+		asm volatile("1: dec %0; jnz 1b" : "+r" (n));
+		ns = now() - ns;
+		if (best < 0 || ns < best)
+			best = ns;
+	}
+	printf("%ld instructions took %lld ns\n", 2 * loops, best);
+	return best < 2 * loops || best > 2 * loops / 100 * 105;
 }
