@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 [ -e "$TOP/build/kernels/debug/vmlinuz" ] || skip_all "the debug kernel is not built"
 module=$(stand_in debug) || bail "cannot build the stand-in module"
-plan 8
+plan 10
 
 lab svm --kernel debug --module "$module" --module-args what=leak --guest '' -- 'echo run'
 ended 122 "a leak though nothing else was wrong" 'lab: memory leaked'
@@ -21,4 +21,9 @@ check "undefined behaviour" grep -q 'UBSAN: shift-out-of-bounds' "$SCRATCH/err"
 output "0
 /sys/kernel/debug/fail_page_alloc
 /sys/kernel/debug/failslab" "allocations can be made to fail"
+
+lab svm --kernel "$(readlink -f "$TOP/build/kernels/debug/vmlinuz")" --module "$module" \
+	--module-args what=fine --guest '' -- 'cat /sys/module/aerie/parameters/what'
+ended 0 "a bare bzImage with a module"
+output fine "which is inserted"
 finish
