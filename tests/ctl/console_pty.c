@@ -178,10 +178,11 @@ static void two_at_once(void)
 	type(&b, "echo sum $((50 + 2))\r");
 	result(wait_for(&a, "sum 52", 20) && wait_for(&b, "sum 52", 20),
 	       "and of the second one's");
-	type(&a, "echo sum ");
-	wait_for(&b, "echo sum ", 10);
+	/* The second one's keys only when the first one's have arrived, as their echo tells. */
+	type(&a, "echo total ");
+	wait_for(&b, "echo total ", 10);
 	type(&b, "$((50 + 3))\r");
-	result(wait_for(&a, "sum 53", 20) && wait_for(&b, "sum 53", 20),
+	result(wait_for(&a, "total 53", 20) && wait_for(&b, "total 53", 20),
 	       "they can type one line together");
 	type(&a, "\035");
 	result(ended(&a) == 0, "the first detaches");
