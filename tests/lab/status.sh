@@ -71,7 +71,7 @@ if [ -e "$TOP/build/other" ]; then
 	skip "$name" "build/other is there"
 else
 	lab svm --kernel "$TOP/build/kernels/6.12" -- true
-	ended 125 "$name" 'no build/other/aerie.ko; run make module KERNEL='
+	ended 125 "$name" 'build/other/aerie.ko; run make module KERNEL='
 fi
 lab --help
 check "--help is complete on stdout" grep -q 'exit status' "$SCRATCH/out"
