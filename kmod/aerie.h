@@ -24,6 +24,7 @@ struct aerie_backend;
 struct aerie_console;
 struct aerie_cpuid;
 struct aerie_exit;
+struct aerie_fetch;
 struct aerie_ioapic;
 struct aerie_lapic;
 struct aerie_pic;
@@ -125,6 +126,8 @@ struct aerie_vcpu {
 	u64 tsc_aux;			/* [t] IA32_TSC_AUX */
 	u64 pdpte[4];			/* [t] PAE paging: set by core/cr.c, for VMX */
 	struct aerie_msrs msrs;		/* [t] stored MSRs without effect */
+	u32 cpuid_out[4];		/* [t] an answer that is the vCPU's own */
+	u64 msr_val;			/* [t] last read or written */
 	bool dr_dirty;			/* [t] the guest's DR0-3, DR6 are in hardware */
 	bool nmi_pending, nmi_second;	/* [t] at most two, as in hardware */
 	u8 hw_cr8;			/* [t] CR8 as the hardware has it */
@@ -134,6 +137,7 @@ struct aerie_vcpu {
 	u8 mp_state;			/* [t] enum aerie_mp_state */
 	bool halt_if;			/* [t] RFLAGS.IF when it halted */
 	bool check_events;		/* [t] look at events before the next entry */
+	u64 entered_tsc, exited_tsc;	/* [t] host TSC at the last entry and exit */
 
 	unsigned long requests;		/* [a] BIT(enum aerie_request) */
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */
@@ -149,6 +153,7 @@ struct aerie_vcpu {
 	u32 fpu_size;			/* [c] bytes */
 
 	struct aerie_lapic *lapic;	/* [c] */
+	struct aerie_fetch *fetch;	/* [c] what core/fetch.c remembers */
 	struct aerie_pvclock *pvclock;	/* [c] kvmclock and steal time state */
 	struct task_struct *task;	/* [c] */
 	struct aerie_vcpu_stats *stats;	/* [c] */
@@ -212,6 +217,8 @@ struct aerie_vm {
 	raw_spinlock_t irq_lock;
 
 	struct aerie_cpuid *cpuid;	/* [c] */
+	const u32 (*cpuid_basic)[4];	/* [c] basic leaves, of which those in */
+	u32 cpuid_plain;		/* [c] this mask are answers as they stand */
 	u64 tsc_offset;			/* [c] per start: guest TSC is 0 at start */
 	u64 clock_base_ns;		/* [c] per start: aerie_now_ns() at start */
 	struct mutex call_lock;		/* one aerie_vcpu_call() at a time */

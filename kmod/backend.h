@@ -3,9 +3,41 @@
 #ifndef AERIE_BACKEND_H
 #define AERIE_BACKEND_H
 
+#include <asm/tsc.h>
+
 #include "aerie.h"
 
 struct seq_file;
+
+/* What became of an exit on the fast path. */
+enum aerie_fast {
+	AERIE_FAST_NO,		/* not one for it: nothing has happened */
+	AERIE_FAST_AGAIN,	/* done: enter again at once */
+	AERIE_FAST_DONE,	/* done, but the core has to look at something */
+};
+
+/**
+ * aerie_fast() - do what an exiting instruction does, if it can be done at once
+ * @vcpu: the vCPU, just after an exit; vcpu->regs_avail is right
+ * @kind: enum aerie_exit_kind
+ *
+ * For instructions whose end is a new RIP and nothing else, see core/fast.c;
+ * unless it returns NO the caller moves RIP.
+ * Context: loaded, interrupts off.
+ */
+enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind);
+
+struct aerie_exit;
+
+/**
+ * aerie_fast_decoded() - the same for exits that have operands, or no known length
+ * @vcpu: as above
+ * @exit: @kind, @insn_len and the union's @pio or @fault; @code64 and @cpl. Updates
+ *	@kind and @insn_len, which is 0 where the instruction is executed again
+ *
+ * Besides moving RIP the caller clears RF where @insn_len is not 0.
+ */
+enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* Control-register accesses, neutral. */
 enum aerie_cr_op {
@@ -16,6 +48,9 @@ enum aerie_cr_op {
 /**
  * struct aerie_exit - an exit, decoded to what both vendors can say
  * @kind: enum aerie_exit_kind; starts as AERIE_EXIT_UNCLAIMED
+ * @done: by the fast path; of the rest only @kind means anything
+ * @code64, @cpl: for the fast path where it has to look at the instruction: is
+ *	      it 64-bit code, and the privilege level
  * @insn_len: bytes of the exiting instruction, 0 where the hardware does not
  *	      say (then the core decodes it) or the exit is no instruction's
  * @hw_reason: the hardware's own number, for traces and dumps
@@ -27,6 +62,9 @@ enum aerie_cr_op {
 struct aerie_exit {
 	u8 kind;
 	u8 insn_len;
+	bool done;
+	bool code64;
+	u8 cpl;
 	u32 hw_reason;
 	u64 hw_qual;
 	union {
@@ -37,7 +75,7 @@ struct aerie_exit {
 			bool gva_valid;
 			bool walk;	/* on the guest's own page tables */
 			u8 nr_insn;	/* instruction bytes the hardware gave */
-			u8 insn[15];
+			u8 insn[16];	/* the last one means nothing */
 		} fault;
 		struct {		/* PIO */
 			u16 port;
@@ -45,7 +83,6 @@ struct aerie_exit {
 			bool in;
 			bool string;
 			bool rep;
-			u64 next_rip;	/* SVM's EXITINFO2, else 0 */
 		} pio;
 		struct {		/* CR */
 			u8 cr;		/* 0, 2, 3, 4, 8 */
@@ -130,13 +167,13 @@ struct aerie_backend {
 	void (*vcpu_put)(struct aerie_vcpu *vcpu);
 
 	/*
-	 * [I] Enter the guest, return after the exit with interrupts still off.
-	 * Host interrupts and NMIs that caused the exit are pending or served.
+	 * [I] Enter the guest, and again after every exit that aerie_fast() does;
+	 * return after another one with interrupts still off, @exit and
+	 * vcpu->reinject filled. Host interrupts and NMIs that caused it are
+	 * pending or served. Every exit goes through aerie_exited().
 	 * Returns 0 or a hardware instruction error: the VM is then killed.
 	 */
-	int (*enter)(struct aerie_vcpu *vcpu);
-	/* [I] Fill @exit (zeroed by the core) and vcpu->reinject. */
-	void (*decode_exit)(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+	int (*enter)(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 	/* [L] Make regs[reg] current; write-back happens in enter from regs_dirty. */
 	void (*cache_reg)(struct aerie_vcpu *vcpu, enum aerie_reg reg);
@@ -196,7 +233,7 @@ struct aerie_backend {
 	/*
 	 * [L] The task priority class, CR8. Before an entry the core calls
 	 * cr8_set where the local APIC's differs from vcpu->hw_cr8, and updates
-	 * that. Where the hardware keeps its own copy (SVM's V_TPR), decode_exit
+	 * that. Where the hardware keeps its own copy (SVM's V_TPR), enter
 	 * compares it with vcpu->hw_cr8, and if the guest changed it, updates
 	 * hw_cr8 and calls aerie_lapic_set_cr8(). A guest writes CR8 without an
 	 * exit unless a window is wanted: then it exits (kind CR or INTR_WINDOW)
@@ -247,6 +284,13 @@ static inline void aerie_reg_write(struct aerie_vcpu *vcpu, enum aerie_reg reg, 
 	vcpu->regs[reg] = val;
 	vcpu->regs_avail |= BIT(reg);
 	vcpu->regs_dirty |= BIT(reg);
+}
+
+/* An exit has just happened: the guest's time ends here. */
+static __always_inline void aerie_exited(struct aerie_vcpu *vcpu)
+{
+	vcpu->exited_tsc = rdtsc();
+	vcpu->stats->guest_tsc += vcpu->exited_tsc - vcpu->entered_tsc;
 }
 
 #endif

@@ -98,7 +98,6 @@ void aerie_dr_put(struct aerie_vcpu *vcpu);
 void aerie_dr_own(struct aerie_vcpu *vcpu);
 
 /* stats.c */
-void aerie_stats_exit(struct aerie_vcpu *vcpu, unsigned int kind, u64 cycles);
 /* Count from 0: a VM starts. vCPUs are parked. */
 void aerie_stats_start(struct aerie_vm *vm);
 

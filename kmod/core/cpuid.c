@@ -398,6 +398,9 @@ static void make_masks(struct aerie_cpuid *c)
 		c->efer_mask |= EFER_FFXSR;
 }
 
+/* Basic leaves whose answer is not a row of the table as it stands: a bit each. */
+#define BASIC_VARIES	(BIT(1) | BIT(4) | BIT(7) | BIT(0xb) | BIT(0xd) | BIT(0x1f))
+
 int aerie_cpuid_create(struct aerie_vm *vm)
 {
 	struct aerie_cpuid *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
@@ -417,6 +420,8 @@ int aerie_cpuid_create(struct aerie_vm *vm)
 	c->basic[0][EAX] = c->max_basic;
 	c->ext[0][EAX] = c->max_ext;
 	vm->cpuid = c;
+	vm->cpuid_basic = c->basic;
+	vm->cpuid_plain = GENMASK(c->max_basic, 0) & ~BASIC_VARIES;
 	return 0;
 }
 
@@ -469,11 +474,12 @@ static const u32 *find_leaf(const struct aerie_cpuid *c, u32 *leaf)
 	return c->basic[c->max_basic];
 }
 
-void aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+const u32 *aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf)
 {
 	const struct aerie_cpuid *c = vcpu->vm->cpuid;
+	u32 *out = vcpu->cpuid_out;
 
-	memcpy(out, find_leaf(c, &leaf), 4 * sizeof(*out));
+	memcpy(out, find_leaf(c, &leaf), sizeof(vcpu->cpuid_out));
 	switch (leaf) {
 	case 1:
 		out[EBX] |= vcpu->id << 24;
@@ -495,7 +501,7 @@ void aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 		if (subleaf == 1)
 			memcpy(out, c->leaf7_1, sizeof(c->leaf7_1));
 		else if (subleaf > 1)
-			memset(out, 0, 4 * sizeof(*out));
+			memset(out, 0, sizeof(vcpu->cpuid_out));
 		break;
 	case 0xd:
 		xsave_leaf(c, vcpu, subleaf, out);
@@ -511,6 +517,7 @@ void aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 		}
 		break;
 	}
+	return out;
 }
 
 bool aerie_guest_has(struct aerie_vm *vm, unsigned int feature)

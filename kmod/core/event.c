@@ -125,18 +125,32 @@ static void irq_inject(struct aerie_vcpu *vcpu, int irq)
 	event_inject(vcpu, &event);
 }
 
+/* Whoever changes the task priority otherwise than by CR8 asks for a look at events. */
+static void cr8_sync(struct aerie_vcpu *vcpu)
+{
+	u8 cr8 = aerie_lapic_cr8(vcpu);
+
+	if (vcpu->hw_cr8 == cr8)
+		return;
+	vcpu->hw_cr8 = cr8;
+	aerie_backend->cr8_set(vcpu, cr8);
+}
+
 void aerie_event_prepare(struct aerie_vcpu *vcpu)
 {
 	bool busy = true;	/* something goes in already */
 	int irq, irr;
 
+	cr8_sync(vcpu);
 	nmi_collect(vcpu);
-	if (vcpu->reinject.type)
+	if (vcpu->reinject.type) {
 		event_inject(vcpu, &vcpu->reinject);
-	else if (vcpu->exception.type)
+		vcpu->reinject.type = AERIE_EVENT_NONE;
+	} else if (vcpu->exception.type) {
 		exception_inject(vcpu);
-	else
+	} else {
 		busy = false;
+	}
 
 	if (vcpu->nmi_pending) {
 		if (!busy && aerie_backend->nmi_ready(vcpu)) {

@@ -8,9 +8,9 @@
  * then executes the instruction again or goes on after it.
  */
 #include <asm/trapnr.h>
-#include <uapi/linux/kvm_para.h>
 #include "backend.h"
 #include "core/core.h"
+#include "core/insn.h"
 #include "core/policy.h"
 #include "dev/chips.h"
 #include "dev/lapic.h"
@@ -35,19 +35,6 @@ static enum aerie_next skip(struct aerie_vcpu *vcpu, unsigned int len)
 	return AERIE_NEXT_ENTER;
 }
 
-static enum aerie_next exit_cpuid(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
-{
-	u32 out[4];
-
-	aerie_cpuid(vcpu, aerie_reg_read(vcpu, AERIE_REG_RAX),
-		    aerie_reg_read(vcpu, AERIE_REG_RCX), out);
-	aerie_reg_write(vcpu, AERIE_REG_RAX, out[0]);
-	aerie_reg_write(vcpu, AERIE_REG_RBX, out[1]);
-	aerie_reg_write(vcpu, AERIE_REG_RCX, out[2]);
-	aerie_reg_write(vcpu, AERIE_REG_RDX, out[3]);
-	return skip(vcpu, exit->insn_len);
-}
-
 static enum aerie_next exit_hlt(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	aerie_skip(vcpu, exit->insn_len);
@@ -62,39 +49,19 @@ static enum aerie_next exit_hlt(struct aerie_vcpu *vcpu, struct aerie_exit *exit
 
 static enum aerie_next exit_rdmsr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
-	u32 msr = aerie_reg_read(vcpu, AERIE_REG_RCX);
-	u64 val = 0;
-	int err = aerie_msr_read(vcpu, msr, &val);
+	u32 msr = vcpu->regs[AERIE_REG_RCX];
+	int err = insn_rdmsr(vcpu);
 
-	trace_aerie_msr(vcpu, false, msr, val, err);
-	if (err)
-		return gp(vcpu);
-	aerie_reg_write(vcpu, AERIE_REG_RAX, (u32)val);
-	aerie_reg_write(vcpu, AERIE_REG_RDX, val >> 32);
-	return skip(vcpu, exit->insn_len);
+	trace_aerie_msr(vcpu, false, msr, vcpu->msr_val, err);
+	return err ? gp(vcpu) : skip(vcpu, exit->insn_len);
 }
 
 static enum aerie_next exit_wrmsr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
-	u32 msr = aerie_reg_read(vcpu, AERIE_REG_RCX);
-	u64 val = (u32)aerie_reg_read(vcpu, AERIE_REG_RAX) |
-		  aerie_reg_read(vcpu, AERIE_REG_RDX) << 32;
-	int err = aerie_msr_write(vcpu, msr, val);
+	int err = insn_wrmsr(vcpu);
 
-	trace_aerie_msr(vcpu, true, msr, val, err);
-	if (err)
-		return gp(vcpu);
-	vcpu->check_events = true;	/* the local APIC may be behind it */
-	return skip(vcpu, exit->insn_len);
-}
-
-/* KVM's hypercall ABI; no feature bit offers one, so every number is unknown. */
-static enum aerie_next exit_hypercall(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
-{
-	s64 ret = aerie_backend->cpl(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
-
-	aerie_reg_write(vcpu, AERIE_REG_RAX, ret);
-	return skip(vcpu, exit->insn_len);
+	trace_aerie_msr(vcpu, true, vcpu->regs[AERIE_REG_RCX], vcpu->msr_val, err);
+	return err ? gp(vcpu) : skip(vcpu, exit->insn_len);
 }
 
 /* Without decode assists: the operands of MOV CR, CLTS, LMSW, INVLPG. */
@@ -291,27 +258,12 @@ static enum aerie_next exit_xsetbv(struct aerie_vcpu *vcpu, struct aerie_exit *e
 
 static enum aerie_next exit_pio(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
-	struct aerie_bus *bus = &vcpu->vm->pio;
-	unsigned int size = exit->pio.size;
-	u64 rax, val, mask;
+	u64 val;
 
 	if (exit->pio.string)
 		return aerie_emulate(vcpu, exit);
-	if (exit->pio.next_rip)
-		exit->insn_len = exit->pio.next_rip - aerie_reg_read(vcpu, AERIE_REG_RIP);
-	mask = GENMASK_ULL(size * 8 - 1, 0);
-	rax = aerie_reg_read(vcpu, AERIE_REG_RAX);
-	if (exit->pio.in) {
-		aerie_bus_read(bus, vcpu, exit->pio.port, size, &val);
-		trace_aerie_pio(vcpu, false, exit->pio.port, size, val);
-		val &= mask;
-		/* A 32-bit destination clears the upper half, shorter ones keep it. */
-		aerie_reg_write(vcpu, AERIE_REG_RAX, size == 4 ? val : (rax & ~mask) | val);
-	} else {
-		trace_aerie_pio(vcpu, true, exit->pio.port, size, rax & mask);
-		aerie_bus_write(bus, vcpu, exit->pio.port, size, rax & mask);
-	}
-	vcpu->check_events = true;
+	val = insn_pio(vcpu, exit);
+	trace_aerie_pio(vcpu, !exit->pio.in, exit->pio.port, exit->pio.size, val);
 	return skip(vcpu, exit->insn_len);
 }
 
@@ -429,14 +381,16 @@ enum aerie_next aerie_exit_handle(struct aerie_vcpu *vcpu, struct aerie_exit *ex
 		aerie_vm_request_reset(vcpu->vm);
 		return AERIE_NEXT_STOP;
 	case AERIE_EXIT_CPUID:
-		return exit_cpuid(vcpu, exit);
+		insn_cpuid(vcpu);
+		return skip(vcpu, exit->insn_len);
 	case AERIE_EXIT_HLT:
 		return exit_hlt(vcpu, exit);
 	case AERIE_EXIT_PAUSE:
 		aerie_skip(vcpu, exit->insn_len);
 		return AERIE_NEXT_YIELD;
 	case AERIE_EXIT_HYPERCALL:
-		return exit_hypercall(vcpu, exit);
+		insn_hypercall(vcpu);
+		return skip(vcpu, exit->insn_len);
 	case AERIE_EXIT_RDMSR:
 		return exit_rdmsr(vcpu, exit);
 	case AERIE_EXIT_WRMSR:

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "core/core.h"
 #include "core/mitigate.h"
+#include "core/policy.h"
 #include "dev/chips.h"
 
 const struct aerie_backend *aerie_backend;
@@ -36,6 +37,7 @@ static int __init aerie_init(void)
 	if (err)
 		goto err_why;
 	aerie_mitigations_init();
+	aerie_msr_init();
 	err = aerie_backend->setup(&why);
 	if (err)
 		goto err_why;

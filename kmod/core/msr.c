@@ -12,6 +12,7 @@
  * barrier, machine-check banks, thermal and power control have no rows: the CPUID
  * leaves offer none of them.
  */
+#include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
 #include <asm/cpufeatures.h>
@@ -434,8 +435,7 @@ static const struct msr_row msr_table[] = {
 	ROW(MSR_AMD64_BU_CFG2, ALWAYS, AMD, zero_read, any_write),
 };
 
-/* The row of @msr, if the guest's processor has it. */
-static const struct msr_row *msr_find(struct aerie_vm *vm, u32 msr)
+static noinline const struct msr_row *msr_search(u32 msr)
 {
 	unsigned int low = 0, high = ARRAY_SIZE(msr_table);
 
@@ -443,19 +443,57 @@ static const struct msr_row *msr_find(struct aerie_vm *vm, u32 msr)
 		unsigned int mid = (low + high) / 2;
 		const struct msr_row *row = &msr_table[mid];
 
-		if (msr < row->first) {
+		if (msr < row->first)
 			high = mid;
-		} else if (msr > row->last) {
+		else if (msr > row->last)
 			low = mid + 1;
-		} else {
-			if (row->vendor &&
-			    row->vendor != (aerie_guest_is_amd(vm) ? VENDOR_AMD : VENDOR_INTEL))
-				return NULL;
-			return row->feature == ALWAYS || aerie_guest_has(vm, row->feature) ?
-			       row : NULL;
-		}
+		else
+			return row;
 	}
 	return NULL;
+}
+
+/* For registers below MSR_LOW, where the local APIC's are: their row, 0 for none. */
+#define MSR_LOW		0x900u
+
+static u8 msr_low[MSR_LOW] __ro_after_init;
+
+static_assert(ARRAY_SIZE(msr_table) < U8_MAX);
+
+void __init aerie_msr_init(void)
+{
+	const struct msr_row *row;
+	u32 msr;
+
+	for (msr = 0; msr < MSR_LOW; msr++) {
+		row = msr_search(msr);
+		msr_low[msr] = row ? row - msr_table + 1 : 0;
+	}
+}
+
+/* Has the guest's processor what @row is for? */
+static noinline bool msr_offered(struct aerie_vm *vm, const struct msr_row *row)
+{
+	if (row->vendor && row->vendor != (aerie_guest_is_amd(vm) ? VENDOR_AMD : VENDOR_INTEL))
+		return false;
+	return row->feature == ALWAYS || aerie_guest_has(vm, row->feature);
+}
+
+/* The row of @msr, if the guest's processor has it. */
+static __always_inline const struct msr_row *msr_find(struct aerie_vm *vm, u32 msr)
+{
+	const struct msr_row *row;
+	unsigned int n;
+
+	if (likely(msr < MSR_LOW)) {
+		n = msr_low[array_index_nospec(msr, MSR_LOW)];
+		row = n ? &msr_table[n - 1] : NULL;
+	} else {
+		row = msr_search(msr);
+	}
+	if (!row || ((row->vendor || row->feature != ALWAYS) && !msr_offered(vm, row)))
+		return NULL;
+	return row;
 }
 
 int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)

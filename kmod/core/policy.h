@@ -19,8 +19,8 @@ struct seq_file;
  */
 int aerie_cpuid_create(struct aerie_vm *vm);
 void aerie_cpuid_destroy(struct aerie_vm *vm);
-/* Answer for @leaf/@subleaf as this vCPU sees it: out[] is EAX EBX ECX EDX. */
-void aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+/* EAX, EBX, ECX, EDX of @leaf/@subleaf as this vCPU sees it; until the next call. */
+const u32 *aerie_cpuid(struct aerie_vcpu *vcpu, u32 leaf, u32 subleaf);
 /* Has the guest feature @feature (X86_FEATURE_* of cpufeatures.h)? */
 bool aerie_guest_has(struct aerie_vm *vm, unsigned int feature);
 /* Is the guest's processor AMD's, or one that follows it? */
@@ -34,6 +34,8 @@ u64 aerie_guest_xcr0_mask(struct aerie_vm *vm);
 
 /* msr.c */
 
+/* Once, before any VM exists. */
+void aerie_msr_init(void);
 /* RDMSR and WRMSR by the guest. 0, or 1 for #GP(0). Context: vCPU loaded. */
 int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);

@@ -10,19 +10,6 @@ const char * const aerie_exit_names[AERIE_NR_EXIT_KINDS] = {
 #undef X
 };
 
-void aerie_stats_exit(struct aerie_vcpu *vcpu, unsigned int kind, u64 cycles)
-{
-	struct aerie_exit_stat *s = &vcpu->stats->exits[kind];
-
-	if (!s->count || cycles < s->min_tsc)
-		s->min_tsc = cycles;
-	if (cycles > s->max_tsc)
-		s->max_tsc = cycles;
-	s->count++;
-	s->total_tsc += cycles;
-	s->hist[min_t(unsigned int, ilog2(cycles | 1), AERIE_HIST_BUCKETS - 1)]++;
-}
-
 static void exit_stat_add(struct aerie_exit_stat *to, const struct aerie_exit_stat *s)
 {
 	unsigned int i;
@@ -73,9 +60,14 @@ u64 aerie_vm_cpu_ns(struct aerie_vm *vm)
 
 void aerie_stats_start(struct aerie_vm *vm)
 {
-	unsigned int n;
+	unsigned int i, n;
 
-	for (n = 0; n < vm->nr_vcpus; n++)
-		memset(vm->vcpus[n]->stats, 0, sizeof(*vm->vcpus[n]->stats));
+	for (n = 0; n < vm->nr_vcpus; n++) {
+		struct aerie_vcpu_stats *s = vm->vcpus[n]->stats;
+
+		memset(s, 0, sizeof(*s));
+		for (i = 0; i < AERIE_NR_EXIT_KINDS; i++)
+			s->exits[i].min_tsc = U64_MAX;
+	}
 	vm->cpu_base_ns = threads_cpu_ns(vm);
 }

@@ -3,9 +3,10 @@
 #ifndef AERIE_CORE_STATS_H
 #define AERIE_CORE_STATS_H
 
-#include <linux/types.h>
-#include <linux/log2.h>
+#include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/minmax.h>
+#include <linux/types.h>
 
 /* Neutral exit kinds: X(ENUM, "name"). Order is shown order and wire value. */
 #define AERIE_EXIT_KINDS(X)						\
@@ -43,7 +44,7 @@ extern const char * const aerie_exit_names[AERIE_NR_EXIT_KINDS];
 struct aerie_exit_stat {
 	u64 count;
 	u64 total_tsc;
-	u64 min_tsc, max_tsc;
+	u64 min_tsc, max_tsc;	/* U64_MAX and 0 before the first */
 	u64 hist[AERIE_HIST_BUCKETS];
 };
 
@@ -54,5 +55,18 @@ struct aerie_vcpu_stats {
 	u64 injected[7];	/* by enum aerie_event_type */
 	u64 guest_tsc;		/* time in the guest */
 };
+
+/* An exit was handled in @cycles. */
+static __always_inline void aerie_stat_add(struct aerie_exit_stat *s, u64 cycles)
+{
+	OPTIMIZER_HIDE_VAR(s);		/* an address worth computing once */
+	if (cycles < s->min_tsc)
+		s->min_tsc = cycles;
+	if (cycles > s->max_tsc)
+		s->max_tsc = cycles;
+	s->count++;
+	s->total_tsc += cycles;
+	s->hist[min_t(unsigned long, __fls(cycles | 1), AERIE_HIST_BUCKETS - 1)]++;
+}
 
 #endif

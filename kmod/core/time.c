@@ -137,7 +137,8 @@ static void time_shift_tsc(struct aerie_vcpu *vcpu, u64 delta)
 	aerie_backend->tsc_offset_set(vcpu, vcpu->tsc_offset);
 	aerie_lapic_tsc_changed(vcpu);
 	/* Our own thread: served before the next instruction of the guest. */
-	set_bit(AERIE_REQ_CLOCK, &vcpu->requests);
+	if (vcpu->pvclock->system_msr & TIME_ENABLE)
+		set_bit(AERIE_REQ_CLOCK, &vcpu->requests);
 }
 
 void aerie_time_load(struct aerie_vcpu *vcpu)

@@ -35,6 +35,7 @@
 #include <asm/tsc.h>
 #include "control.h"
 #include "core/core.h"
+#include "core/fetch.h"
 #include "core/policy.h"
 #include "dev/lapic.h"
 #include "trace.h"
@@ -257,48 +258,45 @@ static bool vcpu_must_put(struct aerie_vcpu *vcpu)
  */
 static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 {
-	struct aerie_exit exit;
+	struct aerie_exit exit = { .kind = AERIE_EXIT_UNCLAIMED };
+	bool irqs_on = true, handled = false;
 	enum aerie_next next;
-	u64 exited = 0, entered;
-	unsigned int kind = AERIE_EXIT_UNCLAIMED;
 	int err;
 
 	for (;;) {
 		if (unlikely(READ_ONCE(vcpu->requests))) {
-			if (irqs_disabled())
+			if (!irqs_on)
 				local_irq_enable();
+			irqs_on = true;
 			next = vcpu_serve(vcpu);
 			if (next != AERIE_NEXT_ENTER)
-				return next;
+				break;
 		}
-		if (!irqs_disabled())
+		if (irqs_on)
 			local_irq_disable();
 		WRITE_ONCE(vcpu->mode, AERIE_VCPU_GUEST);
 		smp_mb();	/* pairs with aerie_vcpu_request() */
 		if (unlikely(READ_ONCE(vcpu->requests) || vcpu_must_put(vcpu))) {
 			WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 			local_irq_enable();
+			irqs_on = true;
+			next = AERIE_NEXT_PUT;
 			if (vcpu_must_put(vcpu))
-				return AERIE_NEXT_PUT;
+				break;
 			continue;
-		}
-		if (vcpu->hw_cr8 != aerie_lapic_cr8(vcpu)) {
-			vcpu->hw_cr8 = aerie_lapic_cr8(vcpu);
-			aerie_backend->cr8_set(vcpu, vcpu->hw_cr8);
 		}
 		if (vcpu->check_events || vcpu->reinject.type || vcpu->exception.type) {
 			vcpu->check_events = false;
 			aerie_event_prepare(vcpu);
 		}
 		trace_aerie_entry(vcpu);
-		entered = rdtsc();
-		if (exited)
-			aerie_stats_exit(vcpu, kind, entered - exited);
+		vcpu->entered_tsc = rdtsc();
+		if (handled)
+			aerie_stat_add(&vcpu->stats->exits[exit.kind],
+				       vcpu->entered_tsc - vcpu->exited_tsc);
 
-		err = aerie_backend->enter(vcpu);
+		err = aerie_backend->enter(vcpu, &exit);
 
-		exited = rdtsc();
-		vcpu->stats->guest_tsc += exited - entered;
 		WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 		if (unlikely(err)) {
 			local_irq_enable();
@@ -307,20 +305,23 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 				      vcpu->id, err);
 			return AERIE_NEXT_STOP;
 		}
-		memset(&exit, 0, sizeof(exit));
-		aerie_backend->decode_exit(vcpu, &exit);
+		handled = true;
+		irqs_on = false;
+		if (exit.done)
+			continue;
 		trace_aerie_exit(vcpu, exit.kind, exit.hw_reason, exit.hw_qual);
-		if (!(AERIE_EXITS_IRQOFF & BIT_ULL(exit.kind)))
+		irqs_on = !(AERIE_EXITS_IRQOFF & BIT_ULL(exit.kind));
+		if (irqs_on)
 			local_irq_enable();
 		next = aerie_exit_handle(vcpu, &exit);
-		kind = exit.kind;
-		if (next != AERIE_NEXT_ENTER) {
-			if (irqs_disabled())
-				local_irq_enable();
-			aerie_stats_exit(vcpu, kind, rdtsc() - exited);
-			return next;
-		}
+		if (next != AERIE_NEXT_ENTER)
+			break;
 	}
+	if (!irqs_on)
+		local_irq_enable();
+	if (handled)
+		aerie_stat_add(&vcpu->stats->exits[exit.kind], rdtsc() - vcpu->exited_tsc);
+	return next;
 }
 
 /* Make the page that the loaded section could not get resident. May sleep. */
@@ -473,9 +474,12 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	err = aerie_time_create(vcpu);
 	if (err)
 		goto err_fpu;
-	err = aerie_lapic_create(vcpu);
+	err = aerie_fetch_create(vcpu);
 	if (err)
 		goto err_time;
+	err = aerie_lapic_create(vcpu);
+	if (err)
+		goto err_fetch;
 	err = aerie_backend->vcpu_init(vcpu);
 	if (err)
 		goto err_lapic;
@@ -492,6 +496,8 @@ err_backend:
 	aerie_backend->vcpu_fini(vcpu);
 err_lapic:
 	aerie_lapic_destroy(vcpu);
+err_fetch:
+	aerie_fetch_destroy(vcpu);
 err_time:
 	aerie_time_destroy(vcpu);
 err_fpu:
@@ -518,6 +524,7 @@ void aerie_vcpu_kicks_sent(struct aerie_vcpu *vcpu)
 void aerie_vcpu_free(struct aerie_vcpu *vcpu)
 {
 	aerie_lapic_destroy(vcpu);
+	aerie_fetch_destroy(vcpu);
 	put_task_struct(vcpu->task);
 	aerie_time_destroy(vcpu);
 	aerie_fpu_destroy(vcpu);

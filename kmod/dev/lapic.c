@@ -325,6 +325,7 @@ static void lapic_reset_regs(struct aerie_lapic *lapic)
 	xchg(&lapic->errors, 0);
 	lapic->isrv = -1;
 	lapic_update_ppr(lapic);
+	lapic->vcpu->check_events = true;
 }
 
 void aerie_lapic_reset(struct aerie_vcpu *vcpu, bool init)
@@ -396,6 +397,8 @@ static void lapic_reg_write(struct aerie_lapic *lapic, u32 reg, u32 val)
 	switch (reg) {
 	case APIC_TASKPRI:
 		lapic_set_tpr(lapic, val);
+		/* The hardware's CR8 has to follow. */
+		lapic->vcpu->check_events = true;
 		break;
 	case APIC_EOI:
 		aerie_lapic_eoi(lapic->vcpu);

@@ -92,6 +92,8 @@ static int chip_pending(const struct chip_state *c, bool master)
 	u8 want = c->irr & ~c->imr, serving = c->isr, bit;
 	unsigned int i, n;
 
+	if (!want)
+		return -1;
 	/* In special mask mode, what is masked blocks nothing below it. */
 	if (c->special_mask)
 		serving &= ~c->imr;
@@ -306,34 +308,44 @@ static void chip_write(struct chip_state *c, unsigned int port, u8 val)
 		chip_ocw2(c, val);
 }
 
-static u8 chip_read(struct chip_state *c, unsigned int port, bool master)
+/* A register as it is: that changes nothing, so it takes no lock. */
+static u8 chip_read(const struct chip_state *c, unsigned int port)
 {
-	int n;
-
-	if (c->poll) {
-		c->poll = 0;
-		n = chip_pending(c, master);
-		if (n < 0)
-			return 0;
-		chip_ack(c, n);
-		return 0x80 | n;
-	}
 	if (port)
-		return c->imr;
-	return c->read_isr ? c->isr : c->irr;
+		return READ_ONCE(c->imr);
+	return READ_ONCE(c->read_isr) ? READ_ONCE(c->isr) : READ_ONCE(c->irr);
+}
+
+/* The read after a poll command acknowledges, if no other processor's has. */
+static u8 pic_poll(struct aerie_pic *pic, unsigned int n, u64 off)
+{
+	struct chip_state *c = &pic->s.chip[n];
+	unsigned long flags;
+	u8 val = 0;
+	int line;
+
+	raw_spin_lock_irqsave(&pic->lock, flags);
+	if (c->poll) {
+		WRITE_ONCE(c->poll, 0);
+		line = chip_pending(c, n == 0);
+		if (line >= 0) {
+			chip_ack(c, line);
+			val = 0x80 | line;
+		}
+		if (pic_update(pic))
+			aerie_pic_intr(pic->dev.vm);
+	} else {
+		val = chip_read(c, off);
+	}
+	raw_spin_unlock_irqrestore(&pic->lock, flags);
+	return val;
 }
 
 static u8 pic_read_byte(struct aerie_pic *pic, unsigned int n, u64 off)
 {
-	unsigned long flags;
-	u8 val;
+	const struct chip_state *c = &pic->s.chip[n];
 
-	raw_spin_lock_irqsave(&pic->lock, flags);
-	val = chip_read(&pic->s.chip[n], off, n == 0);
-	if (pic_update(pic))
-		aerie_pic_intr(pic->dev.vm);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	return val;
+	return unlikely(READ_ONCE(c->poll)) ? pic_poll(pic, n, off) : chip_read(c, off);
 }
 
 static void pic_write_byte(struct aerie_pic *pic, unsigned int n, u64 off, u8 val)

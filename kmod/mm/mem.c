@@ -60,6 +60,7 @@ void aerie_mem_clear(struct aerie_mem *mem)
 {
 	aerie_npt_clear(&mem->npt);
 	aerie_map_clear(mem);
+	mem->generation++;
 }
 
 bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)

@@ -43,6 +43,7 @@ struct aerie_mem {
 	struct aerie_ram ram[AERIE_MAX_RAM];
 	unsigned int nr_ram;
 	u64 bytes;
+	u64 generation;		/* changes when content is dropped, vCPUs parked */
 	struct aerie_map_node *map;
 	struct aerie_npt npt;
 	atomic_long_t resident;

@@ -95,26 +95,42 @@ static u8 insn_len(u64 rip, u64 next_rip)
 	return next_rip && len <= 15 ? len : 0;
 }
 
-static void decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit)
+/**
+ * svm_decode_fault() - what a nested page fault says
+ * @c: after #VMEXIT
+ * @assists: the processor has decode assists
+ * @exit: its @fault is filled
+ *
+ * Return: false for a reserved bit set in a nested table, a fault of ours.
+ */
+bool svm_decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit)
 {
-	/* A reserved bit set in a nested table is a fault of ours: unclaimed. */
-	if (c->exit_info_1 & SVM_NPF_RSVD)
-		return;
-	exit->kind = AERIE_EXIT_FAULT;
+	const u64 info = c->exit_info_1;
+
 	exit->fault.gpa = c->exit_info_2;
-	exit->fault.walk = c->exit_info_1 & SVM_NPF_WALK;
-	if (c->exit_info_1 & SVM_NPF_WRITE)
+	exit->fault.gva_valid = false;
+	exit->fault.walk = info & SVM_NPF_WALK;
+	exit->fault.acc = 0;
+	if (info & SVM_NPF_WRITE)
 		exit->fault.acc |= AERIE_ACC_WRITE;
-	if (c->exit_info_1 & SVM_NPF_FETCH)
+	if (info & SVM_NPF_FETCH)
 		exit->fault.acc |= AERIE_ACC_FETCH;
-	if (assists && c->nr_insn <= sizeof(exit->fault.insn)) {
+	exit->fault.nr_insn = 0;
+	if (assists && c->nr_insn <= sizeof(c->insn)) {
 		exit->fault.nr_insn = c->nr_insn;
-		memcpy(exit->fault.insn, c->insn, sizeof(exit->fault.insn));
+		memcpy(exit->fault.insn, c->insn, sizeof(c->insn));
 	}
+	return !(info & SVM_NPF_RSVD);
 }
 
-/* APM, IOIO Intercepts. */
-static void decode_io(const struct svm_vmcb *vmcb, struct aerie_exit *exit)
+/**
+ * svm_decode_io() - what a port access says (APM, IOIO Intercepts)
+ * @vmcb: after #VMEXIT
+ * @exit: its @pio is filled
+ *
+ * Return: the RIP of the next instruction.
+ */
+u64 svm_decode_io(const struct svm_vmcb *vmcb, struct aerie_exit *exit)
 {
 	const u64 info = vmcb->control.exit_info_1;
 
@@ -123,8 +139,7 @@ static void decode_io(const struct svm_vmcb *vmcb, struct aerie_exit *exit)
 	exit->pio.in = info & SVM_IOIO_TYPE_MASK;
 	exit->pio.string = info & SVM_IOIO_STR_MASK;
 	exit->pio.rep = info & BIT(SVM_IOIO_REP_SHIFT);
-	exit->pio.next_rip = vmcb->control.exit_info_2;
-	exit->insn_len = insn_len(vmcb->save.rip, exit->pio.next_rip);
+	return vmcb->control.exit_info_2;
 }
 
 static void decode_cr(const struct svm_control *c, u32 code, bool assists,
@@ -190,7 +205,8 @@ void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *ex
 	exit->hw_qual = c->exit_info_1;
 	if (code >= ARRAY_SIZE(exit_kinds)) {
 		if (code == SVM_EXIT_NPF)
-			decode_fault(c, assists, exit);
+			exit->kind = svm_decode_fault(c, assists, exit) ? AERIE_EXIT_FAULT :
+								 AERIE_EXIT_UNCLAIMED;
 		else if (code == (u32)SVM_EXIT_ERR)
 			exit->kind = AERIE_EXIT_INVALID_STATE;
 		return;
@@ -201,7 +217,7 @@ void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *ex
 
 	switch (exit->kind) {
 	case AERIE_EXIT_PIO:
-		decode_io(vmcb, exit);
+		exit->insn_len = insn_len(vmcb->save.rip, svm_decode_io(vmcb, exit));
 		break;
 	case AERIE_EXIT_RDMSR:
 		exit->msr.write = c->exit_info_1 & 1;

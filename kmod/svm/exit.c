@@ -2,12 +2,14 @@
 /*
  * Entry and exit: registers between vcpu->regs and the VMCB, around enter.S.
  *
- * RAX, RSP, RIP and RFLAGS are copied at every entry and exit, the other general
- * registers are switched by the assembly. CR0 and CR3 change without an exit and
- * are read from the VMCB when somebody asks; CR4 changes by an exit only.
+ * RAX is copied at every entry and exit, the other general registers are switched
+ * by the assembly. RSP, RIP and RFLAGS stay in the VMCB while exits are done on the
+ * fast path. CR0 and CR3 change without an exit and are read from the VMCB when
+ * somebody asks; CR4 changes by an exit only.
  */
 #include <linux/bitops.h>
 #include <linux/static_key.h>
+#include <asm/msr-index.h>
 #include <asm/page.h>
 #include <asm/processor-flags.h>
 #include <asm/svm.h>
@@ -16,6 +18,7 @@
 #include "control.h"
 #include "core/check.h"
 #include "dev/lapic.h"
+#include "emul/emul.h"
 #include "svm/svm.h"
 #include "uapi.h"
 
@@ -25,9 +28,11 @@ static_assert(AERIE_REG_RBP == 5 && AERIE_REG_RSI == 6 && AERIE_REG_RDI == 7);
 static_assert(AERIE_REG_R8 == 8 && AERIE_REG_R15 == 15);
 static_assert(sizeof(((struct aerie_vcpu *)0)->regs[0]) == 8);
 
-/* What of regs[] is current after an exit. */
-#define REGS_AFTER_EXIT						\
-	(GENMASK(AERIE_NR_REGS - 1, 0) & ~(BIT(AERIE_REG_CR0) | BIT(AERIE_REG_CR3)))
+/* What of regs[] is current on the fast path, and what for the core. */
+#define REGS_AT_EXIT							\
+	((GENMASK(AERIE_REG_R15, AERIE_REG_RAX) & ~BIT(AERIE_REG_RSP)) | BIT(AERIE_REG_CR4))
+#define REGS_AFTER_EXIT							\
+	(REGS_AT_EXIT | BIT(AERIE_REG_RSP) | BIT(AERIE_REG_RIP) | BIT(AERIE_REG_RFLAGS))
 
 /* The entry would fail, or worse: say why and end the VM. */
 static noinline int enter_refused(struct svm_vcpu *svm, const char *rule)
@@ -35,46 +40,6 @@ static noinline int enter_refused(struct svm_vcpu *svm, const char *rule)
 	aerie_vm_kill(svm->vcpu.vm, AERIE_STOP_HOST, "vCPU %u: VMCB not consistent: %s",
 		      svm->vcpu.id, rule);
 	return -EINVAL;
-}
-
-int svm_enter(struct aerie_vcpu *vcpu)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-	struct svm_control *c = &svm->vmcb->control;
-	struct svm_save *save = &svm->vmcb->save;
-
-	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
-		svm_asid_new(svm);
-	save->rax = vcpu->regs[AERIE_REG_RAX];
-	save->rsp = vcpu->regs[AERIE_REG_RSP];
-	save->rip = vcpu->regs[AERIE_REG_RIP];
-	save->rflags = vcpu->regs[AERIE_REG_RFLAGS];
-	if (save->cr2 != vcpu->cr2) {
-		save->cr2 = vcpu->cr2;
-		svm_dirty(svm, SVM_CLEAN_CR2);
-	}
-	if (unlikely(svm->step) && !(c->event_inj & SVM_EVTINJ_VALID))
-		svm_step_begin(svm);
-	if (static_branch_unlikely(&aerie_check_entry)) {
-		const char *rule = svm_vmcb_check(svm->vmcb, boot_cpu_data.x86_phys_bits);
-
-		if (rule)
-			return enter_refused(svm, rule);
-	}
-
-	svm_vmrun(svm->vmcb_pa, vcpu->regs, svm->cpu->host_pa);
-
-	c->clean = SVM_CLEAN_ALL;
-	c->tlb_control = TLB_CONTROL_DO_NOTHING;
-	c->event_inj = 0;
-	vcpu->regs[AERIE_REG_RAX] = save->rax;
-	vcpu->regs[AERIE_REG_RSP] = save->rsp;
-	vcpu->regs[AERIE_REG_RIP] = save->rip;
-	vcpu->regs[AERIE_REG_RFLAGS] = save->rflags;
-	vcpu->cr2 = save->cr2;
-	vcpu->regs_avail = REGS_AFTER_EXIT;
-	vcpu->regs_dirty = 0;
-	return 0;
 }
 
 /*
@@ -87,12 +52,13 @@ static void machine_check(void)
 	asm volatile("int $18");
 }
 
-void svm_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+static void decode_exit(struct svm_vcpu *svm, struct aerie_exit *exit)
 {
-	struct svm_vcpu *svm = to_svm(vcpu);
+	struct aerie_vcpu *vcpu = &svm->vcpu;
 	struct svm_control *c = &svm->vmcb->control;
 	u8 cr8 = c->int_ctl & V_TPR_MASK;
 
+	memset(exit, 0, sizeof(*exit));
 	svm_decode(svm->vmcb, svm_caps.decode_assists, exit);
 	if (unlikely(c->exit_int_info & SVM_EXITINTINFO_VALID))
 		svm_decode_event(svm->vmcb, &vcpu->reinject);
@@ -106,6 +72,150 @@ void svm_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	}
 	if (unlikely(exit->hw_reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		machine_check();
+}
+
+/* Of a kind below: there is nothing to decode. */
+#define SIMPLE	0x80
+
+/* Exits that may be for the fast path, by the exit code. Nested faults are one more. */
+static const u8 fast_kinds[] = {
+	[SVM_EXIT_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
+	[SVM_EXIT_INVD] = AERIE_EXIT_INVD | SIMPLE,
+	[SVM_EXIT_IOIO] = AERIE_EXIT_PIO,
+	[SVM_EXIT_MSR] = AERIE_EXIT_RDMSR,
+	[SVM_EXIT_VMMCALL] = AERIE_EXIT_HYPERCALL | SIMPLE,
+	[SVM_EXIT_WBINVD] = AERIE_EXIT_WBINVD | SIMPLE,
+};
+
+/* Is a new RIP all that ends the instruction, and RF perhaps? See core/fast.c. */
+static __always_inline bool exit_plain(const struct svm_vcpu *svm, const struct svm_control *c)
+{
+	return !(c->int_state & SVM_INTERRUPT_SHADOW_MASK) &&
+	       !(c->exit_int_info & SVM_EXITINTINFO_VALID) &&
+	       (c->int_ctl & V_TPR_MASK) == svm->vcpu.hw_cr8 &&
+	       !(svm->nmi_masked | svm->stepping);
+}
+
+/* Bytes from @rip to @next, or 0: not known, or beyond 4 GiB, where RIP may have to wrap. */
+static __always_inline u64 len_to(u64 rip, u64 next)
+{
+	u64 len = next - rip;
+
+	return len <= AERIE_INSN_MAX && (u32)next > (u32)rip ? len : 0;
+}
+
+static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
+					     struct aerie_exit *exit)
+{
+	struct svm_control *c = &svm->vmcb->control;
+	struct svm_save *save = &svm->vmcb->save;
+	enum aerie_fast done;
+
+	if (!kind || save->rflags & X86_EFLAGS_TF || !exit_plain(svm, c))
+		return AERIE_FAST_NO;
+	exit->kind = kind;
+	switch (kind) {
+	case AERIE_EXIT_PIO:
+		exit->insn_len = len_to(save->rip, svm_decode_io(svm->vmcb, exit));
+		break;
+	case AERIE_EXIT_FAULT:
+		if (!svm_decode_fault(c, svm_caps.decode_assists, exit))
+			return AERIE_FAST_NO;
+		fallthrough;
+	default:
+		svm->vcpu.regs[AERIE_REG_RIP] = save->rip;
+		svm->vcpu.regs[AERIE_REG_CR3] = save->cr3;
+		svm->vcpu.regs_avail |= BIT(AERIE_REG_RIP) | BIT(AERIE_REG_CR3);
+		exit->code64 = svm->vcpu.efer & EFER_LMA &&
+			       svm_attr_from_hw(save->cs.attr, 0) & AERIE_SEG_L;
+		exit->cpl = save->cpl;
+		break;
+	}
+	done = aerie_fast_decoded(&svm->vcpu, exit);
+	if (done && exit->insn_len) {
+		save->rip += exit->insn_len;
+		save->rflags &= ~(u64)X86_EFLAGS_RF;
+	}
+	return done;
+}
+
+static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_control *c,
+					    struct svm_save *save, struct aerie_exit *exit)
+{
+	u64 code = c->exit_code, next = c->next_rip;
+	enum aerie_fast done;
+	u8 kind;
+
+	if (unlikely(code >= ARRAY_SIZE(fast_kinds)))
+		return code == SVM_EXIT_NPF ? fast_decoded(svm, AERIE_EXIT_FAULT, exit) :
+					      AERIE_FAST_NO;
+	kind = fast_kinds[code];
+	if (!(kind & SIMPLE)) {
+		if (code != SVM_EXIT_MSR)
+			return fast_decoded(svm, kind, exit);
+		kind = c->exit_info_1 & 1 ? AERIE_EXIT_WRMSR : AERIE_EXIT_RDMSR;
+	}
+	kind &= ~SIMPLE;
+	if (unlikely(!len_to(save->rip, next)))
+		return fast_decoded(svm, kind, exit);
+	if (save->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF) || !exit_plain(svm, c))
+		return AERIE_FAST_NO;
+	exit->kind = kind;
+	done = aerie_fast(&svm->vcpu, kind);
+	if (done)
+		save->rip = next;
+	return done;
+}
+
+int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_control *c = &svm->vmcb->control;
+	struct svm_save *save = &svm->vmcb->save;
+	enum aerie_fast done;
+
+	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
+		svm_asid_new(svm);
+	save->rsp = vcpu->regs[AERIE_REG_RSP];
+	save->rip = vcpu->regs[AERIE_REG_RIP];
+	save->rflags = vcpu->regs[AERIE_REG_RFLAGS];
+	if (save->cr2 != vcpu->cr2) {
+		save->cr2 = vcpu->cr2;
+		svm_dirty(svm, SVM_CLEAN_CR2);
+	}
+	if (unlikely(svm->step) && !(c->event_inj & SVM_EVTINJ_VALID))
+		svm_step_begin(svm);
+	do {
+		save->rax = vcpu->regs[AERIE_REG_RAX];
+		if (static_branch_unlikely(&aerie_check_entry)) {
+			const char *rule = svm_vmcb_check(svm->vmcb,
+							  boot_cpu_data.x86_phys_bits);
+
+			if (rule)
+				return enter_refused(svm, rule);
+		}
+
+		svm_vmrun(svm->vmcb_pa, vcpu->regs, svm->cpu->host_pa);
+
+		aerie_exited(vcpu);
+		c->clean = SVM_CLEAN_ALL;
+		c->tlb_control = TLB_CONTROL_DO_NOTHING;
+		c->event_inj = 0;
+		vcpu->regs[AERIE_REG_RAX] = save->rax;
+		vcpu->regs_avail = REGS_AT_EXIT;
+		done = fast(svm, c, save, exit);
+	} while (done == AERIE_FAST_AGAIN);
+
+	vcpu->regs[AERIE_REG_RSP] = save->rsp;
+	vcpu->regs[AERIE_REG_RIP] = save->rip;
+	vcpu->regs[AERIE_REG_RFLAGS] = save->rflags;
+	vcpu->cr2 = save->cr2;
+	vcpu->regs_avail = REGS_AFTER_EXIT;
+	vcpu->regs_dirty = 0;
+	exit->done = done;
+	if (!done)
+		decode_exit(svm, exit);
+	return 0;
 }
 
 /* The names are the kernel's; exceptions and codes it has no name for follow. */

@@ -273,7 +273,6 @@ struct aerie_backend aerie_svm = {
 	.vcpu_load		= svm_vcpu_load,
 	.vcpu_put		= svm_vcpu_put,
 	.enter			= svm_enter,
-	.decode_exit		= svm_decode_exit,
 	.cache_reg		= svm_cache_reg,
 	.seg_get		= svm_seg_get,
 	.seg_set		= svm_seg_set,

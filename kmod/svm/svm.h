@@ -97,11 +97,12 @@ void svm_vmrun(hpa_t vmcb_pa, u64 *regs, hpa_t host_pa);
 
 /* decode.c: pure */
 void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *exit);
+bool svm_decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit);
+u64 svm_decode_io(const struct svm_vmcb *vmcb, struct aerie_exit *exit);
 void svm_decode_event(const struct svm_vmcb *vmcb, struct aerie_event *event);
 
 /* exit.c */
-int svm_enter(struct aerie_vcpu *vcpu);
-void svm_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 const char *svm_reason_name(u32 hw_reason);
 
 /* event.c */

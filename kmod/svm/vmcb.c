@@ -121,6 +121,15 @@ void svm_cache_reg(struct aerie_vcpu *vcpu, enum aerie_reg reg)
 	case AERIE_REG_CR4:
 		vcpu->regs[reg] = svm->cr4;
 		break;
+	case AERIE_REG_RSP:
+		vcpu->regs[reg] = svm->vmcb->save.rsp;
+		break;
+	case AERIE_REG_RIP:
+		vcpu->regs[reg] = svm->vmcb->save.rip;
+		break;
+	case AERIE_REG_RFLAGS:
+		vcpu->regs[reg] = svm->vmcb->save.rflags;
+		break;
 	default:	/* switched at every entry and exit */
 		break;
 	}

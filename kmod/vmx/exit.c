@@ -94,6 +94,7 @@ void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	const struct vmx_reason *reason = vmx_reason(basic);
 	u8 cr8;
 
+	memset(exit, 0, sizeof(*exit));
 	exit->kind = reason->kind;
 	exit->hw_reason = vmx->exit_reason;
 	if (reason->flags & VMX_R_INSN) {

@@ -11,14 +11,18 @@
  */
 #include <linux/cpufeature.h>
 #include <linux/jump_label.h>
+#include <asm/apicdef.h>
 #include <asm/msr-index.h>
+#include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 
 #include "backend.h"
 #include "core/check.h"
 #include "core/mitigate.h"
+#include "dev/lapic.h"
 #include "uapi.h"
+#include "vmx/reason.h"
 #include "vmx/vmx.h"
 
 static_assert(offsetof(struct vmx_vcpu, vcpu.regs) == 0);
@@ -136,10 +140,116 @@ static bool entry_refused(struct vmx_vcpu *vmx)
 	return rule;
 }
 
-int vmx_enter(struct aerie_vcpu *vcpu)
+/* Of a kind below: there is nothing to decode. */
+#define SIMPLE	0x80
+
+/* Exits that may be for the fast path, by the exit reason. */
+static const u8 fast_kinds[] = {
+	[EXIT_REASON_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
+	[EXIT_REASON_INVD] = AERIE_EXIT_INVD | SIMPLE,
+	[EXIT_REASON_IO_INSTRUCTION] = AERIE_EXIT_PIO,
+	[EXIT_REASON_VMCALL] = AERIE_EXIT_HYPERCALL | SIMPLE,
+	[EXIT_REASON_MSR_READ] = AERIE_EXIT_RDMSR | SIMPLE,
+	[EXIT_REASON_MSR_WRITE] = AERIE_EXIT_WRMSR | SIMPLE,
+	[EXIT_REASON_WBINVD] = AERIE_EXIT_WBINVD | SIMPLE,
+	[EXIT_REASON_EPT_VIOLATION] = AERIE_EXIT_FAULT,
+};
+
+/*
+ * An EPT violation for the fast path. Its qualification also tells whether an IRET
+ * had ended blocking by NMI when it faulted: then it is not one.
+ */
+static bool decode_fault(struct vmx_vcpu *vmx, struct aerie_exit *exit)
+{
+	u64 qual = vmx_read(EXIT_QUALIFICATION);
+
+	if (qual & INTR_INFO_UNBLOCK_NMI ||
+	    vmx_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+		return false;
+	exit->fault.acc = 0;
+	exit->fault.walk = false;
+	exit->fault.nr_insn = 0;
+	vmx_decode_ept(qual, vmx_read(GUEST_PHYSICAL_ADDRESS), vmx_read(GUEST_LINEAR_ADDRESS),
+		       exit);
+	vmx->vcpu.regs[AERIE_REG_CR3] = vmx_read(GUEST_CR3);
+	vmx->vcpu.regs_avail |= BIT(AERIE_REG_CR3);
+	exit->code64 = vmx->vcpu.efer & EFER_LMA && vmx_read(GUEST_CS_AR_BYTES) & AERIE_SEG_L;
+	exit->cpl = vmx_cpl(&vmx->vcpu);
+	exit->insn_len = 0;
+	return true;
+}
+
+/* Beyond 4 GiB RIP may have to wrap. */
+static __always_inline bool carries(u64 rip, u64 next)
+{
+	return (u32)next < (u32)rip;
+}
+
+static noinline enum aerie_fast fast_decoded(struct vmx_vcpu *vmx, u8 kind, u64 rip,
+					     struct aerie_exit *exit)
+{
+	exit->kind = kind;
+	vmx->vcpu.regs[AERIE_REG_RIP] = rip;
+	vmx->vcpu.regs_avail |= BIT(AERIE_REG_RIP);
+	if (kind == AERIE_EXIT_FAULT) {
+		if (!decode_fault(vmx, exit))
+			return AERIE_FAST_NO;
+	} else {
+		exit->insn_len = vmx_read(VM_EXIT_INSTRUCTION_LEN);
+		if (unlikely(carries(rip, rip + exit->insn_len)))
+			return AERIE_FAST_NO;
+		vmx_decode_pio(vmx_read(EXIT_QUALIFICATION), exit);
+	}
+	return aerie_fast_decoded(&vmx->vcpu, exit);
+}
+
+/*
+ * A CPUID takes four VMREADs with the reason's, and two VMWRITEs: ending a shadow by
+ * writing the interruptibility state is as dear as looking whether there is one.
+ */
+static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, struct aerie_exit *exit)
+{
+	struct aerie_vcpu *vcpu = &vmx->vcpu;
+	enum aerie_fast done;
+	u64 rip, next, rflags;
+	u8 kind;
+
+	if (vmx->exit_reason >= ARRAY_SIZE(fast_kinds))
+		return AERIE_FAST_NO;
+	kind = fast_kinds[vmx->exit_reason];
+	if (!kind || vmx->nmi_maybe ||
+	    (vmx_caps.tpr_shadow && vcpu->lapic->regs[APIC_TASKPRI] >> 4 != vcpu->hw_cr8))
+		return AERIE_FAST_NO;
+	rflags = vmx_read(GUEST_RFLAGS);
+	if (rflags & X86_EFLAGS_TF)
+		return AERIE_FAST_NO;
+	rip = vmx_read(GUEST_RIP);
+	if (likely(kind & SIMPLE)) {
+		exit->kind = kind & ~SIMPLE;
+		next = rip + vmx_read(VM_EXIT_INSTRUCTION_LEN);
+		if (unlikely(carries(rip, next)))
+			return AERIE_FAST_NO;
+		done = aerie_fast(vcpu, exit->kind);
+	} else {
+		done = fast_decoded(vmx, kind, rip, exit);
+		next = rip + exit->insn_len;
+		if (next == rip)
+			return done;
+	}
+	if (!done)
+		return done;
+	vmx_write(GUEST_RIP, next);
+	vmx_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+	if (unlikely(rflags & X86_EFLAGS_RF))
+		vmx_write(GUEST_RFLAGS, rflags & ~(u64)X86_EFLAGS_RF);
+	return done;
+}
+
+int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 dirty = vcpu->regs_dirty & REGS_IN_VMCS;
+	enum aerie_fast done;
 	u64 debugctl;
 	int err;
 
@@ -147,24 +257,32 @@ int vmx_enter(struct aerie_vcpu *vcpu)
 		write_regs(vmx, dirty);
 	vcpu->regs_dirty = 0;
 	write_host_crs(vmx);
-	if (unlikely(vmx->tpr_threshold | vmx->tpr_threshold_hw))
-		vmx_tpr_threshold_sync(vmx);
-	if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
-		return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
-	if (vmx_caps.pebs)
-		pebs_off(vmx);
-	if (aerie_mit_l1d_flush && vmx->l1d_stale)
-		l1d_flush(vmx);
-
+	/* With interrupts off only an NMI could change it, and puts it back. */
 	debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
-	err = run(vmx);
-	if (unlikely(debugctl))
-		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
-	if (unlikely(err))
-		return err == 1 ? vmx_read(VM_INSTRUCTION_ERROR) : -ENXIO;
+	do {
+		if (unlikely(vmx->tpr_threshold | vmx->tpr_threshold_hw))
+			vmx_tpr_threshold_sync(vmx);
+		if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
+			return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
+		if (vmx_caps.pebs)
+			pebs_off(vmx);
+		if (aerie_mit_l1d_flush && vmx->l1d_stale)
+			l1d_flush(vmx);
 
-	vcpu->regs_avail = REGS_AT_EXIT;
-	vmx->intr_state_known = false;
+		err = run(vmx);
+
+		if (unlikely(debugctl))
+			vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+		if (unlikely(err))
+			return err == 1 ? vmx_read(VM_INSTRUCTION_ERROR) : -ENXIO;
+		aerie_exited(vcpu);
+		vcpu->regs_avail = REGS_AT_EXIT;
+		vmx->intr_state_known = false;
+		done = fast(vmx, exit);
+	} while (done == AERIE_FAST_AGAIN);
 	vmx->injected = false;
+	exit->done = done;
+	if (!done)
+		vmx_decode_exit(vcpu, exit);
 	return 0;
 }

@@ -271,7 +271,7 @@ void vmx_pending_dbg_fix(struct vmx_vcpu *vmx);
 void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* run.c */
-int vmx_enter(struct aerie_vcpu *vcpu);
+int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* enter.S */
 int vmx_enter_guest(u64 *regs, u64 *host_rsp, bool launched, u64 spec_ctrl);

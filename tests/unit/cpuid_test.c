@@ -104,10 +104,7 @@ static void host_reset(void)
 
 static u32 ask(u32 leaf, u32 sub, unsigned int reg)
 {
-	u32 out[4];
-
-	aerie_cpuid(&vcpu, leaf, sub, out);
-	return out[reg];
+	return aerie_cpuid(&vcpu, leaf, sub)[reg];
 }
 
 #define HAS(f)	aerie_guest_has(&vm, X86_FEATURE_##f)
@@ -297,11 +294,11 @@ TEST(xsave)
 
 TEST(hypervisor_leaves)
 {
-	u32 out[4];
+	const u32 *out;
 
 	host_reset();
 	machine(true, 1, 0);
-	aerie_cpuid(&vcpu, 0x40000000, 0, out);
+	out = aerie_cpuid(&vcpu, 0x40000000, 0);
 	EXPECT_EQ(out[EAX], 0x40000010);
 	EXPECT(!memcmp(&out[EBX], "KVMKVMKVM\0\0\0", 12));
 	EXPECT_EQ(ask(0x40000001, 0, EAX), BIT(0) | BIT(1) | BIT(3) | BIT(24));

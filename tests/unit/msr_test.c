@@ -98,6 +98,11 @@ static void cpu(bool is_amd)
 
 #define GP	0xdeadull
 
+__attribute__((constructor)) static void init(void)
+{
+	aerie_msr_init();
+}
+
 static u64 rd(u32 msr)
 {
 	u64 val = ~0ull;

@@ -122,7 +122,6 @@ TEST(port_io)
 	EXPECT_EQ(e.pio.in, false);
 	EXPECT_EQ(e.pio.string, false);
 	EXPECT_EQ(e.pio.rep, false);
-	EXPECT_EQ(e.pio.next_rip, RIP + 1);
 	EXPECT_EQ(e.insn_len, 1);
 	/* REP INSD from 0xffff */
 	e = decode(SVM_EXIT_IOIO, 0xffffull << 16 | 4 << 4 | 8 | 4 | 1, RIP + 2, false);

@@ -119,7 +119,6 @@ TEST(port_io)
 	EXPECT_EQ(exit.pio.size, 1);
 	EXPECT(exit.pio.in && !exit.pio.string && !exit.pio.rep);
 	EXPECT_EQ(exit.pio.port, 0x3fd);
-	EXPECT_EQ(exit.pio.next_rip, 0);
 	vmx_decode_pio(3 | 1 << 4 | 1 << 5 | 0xcf8ull << 16, &exit);	/* REP OUTSD */
 	EXPECT_EQ(exit.pio.size, 4);
 	EXPECT(!exit.pio.in && exit.pio.string && exit.pio.rep);

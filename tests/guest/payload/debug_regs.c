@@ -154,8 +154,8 @@ static void on_step(struct regs *r)
 /* Every instruction counts, those that a hypervisor carries out included. */
 TEST(single_steps_over_exits)
 {
-	extern u8 s0[], s1[], s2[], s3[], s4[], s5[], s6[];
-	const u8 *want[] = { s0, s1, s2, s3, s4, s5, s6 };
+	extern u8 s0[], s1[], s2[], s3[], s4[], s5[], s6[], s7[], s8[], s9[];
+	const u8 *want[] = { s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 };
 	u32 i;
 
 	setup();
@@ -167,9 +167,12 @@ TEST(single_steps_over_exits)
 		     "s1: in $0x61, %%al\n"
 		     "s2: mov $0x1b, %%ecx\n"
 		     "s3: rdmsr\n"
-		     "s4: mov (%0), %%eax\n"
-		     "s5: mov %%cr4, %%rax\n"
-		     "s6: pushfq; andl $~0x100, (%%rsp); popfq\n"
+		     "s4: wrmsr\n"
+		     "s5: .byte 0x66; wbinvd\n"
+		     "s6: mov (%0), %%eax\n"
+		     "s7: mov %%eax, (%0)\n"
+		     "s8: mov %%cr4, %%rax\n"
+		     "s9: pushfq; andl $~0x100, (%%rsp); popfq\n"
 		     "pop %%rbx"
 		     :: "D"(LAPIC + APIC_VERSION) : "rax", "rcx", "rdx", "memory", "cc");
 	for (i = 0; i < ARRAY_SIZE(want); i++)

@@ -82,6 +82,153 @@ TEST(prefixed_instructions)
 	EXPECT_EQ(x, 5);
 }
 
+static volatile u64 shadow_rip;
+
+static void on_shadow_irq(struct regs *r)
+{
+	shadow_rip = r->rip;
+	apic_eoi();
+}
+
+/* Run an instruction in the shadow of STI while an interrupt waits: it comes after it. */
+#define AFTER_STI(insn) do {								\
+	u64 _after;									\
+											\
+	shadow_rip = 0;									\
+	apic_icr(apic_id(), 0x51 | ICR_ASSERT);						\
+	asm volatile("push %%rbx; lea 1f(%%rip), %%rdi\n"				\
+		     "xor %%eax, %%eax; mov $0x1b, %%ecx\n"				\
+		     "sti\n" insn "\n1: nop; cli; pop %%rbx"				\
+		     : "=D"(_after) : "S"(LAPIC + APIC_VERSION)				\
+		     : "rax", "rcx", "rdx", "memory", "cc");				\
+	EXPECT_EQ(shadow_rip, _after);							\
+} while (0)
+
+/* It is taken right after that one: not before, not later. */
+TEST(interrupt_shadow)
+{
+	u32 i;
+
+	apic_enable();
+	set_handler(0x51, on_shadow_irq);
+	for (i = 0; i < 3; i++) {
+		AFTER_STI("cpuid");
+		AFTER_STI("rdmsr");
+		AFTER_STI("wbinvd");
+		AFTER_STI("in $0x21, %%al");
+		AFTER_STI("mov (%%rsi), %%edx");
+		AFTER_STI("mov %%edx, (%%rsi)");
+	}
+	set_handler(0x51, NULL);
+}
+
+/* Code made up of bytes: runs it with RSI at the local APIC's version register. */
+static u64 run_bytes(const void *code)
+{
+	u64 rax = 0x1122334455667788, rcx = 0;
+
+	asm volatile("push %%rbx; call *%3; pop %%rbx"
+		     : "+a"(rax), "+c"(rcx) : "S"(LAPIC + APIC_VERSION), "r"(code)
+		     : "rdx", "r8", "memory", "cc");
+	return rax;
+}
+
+struct snippet {
+	u8 len;
+	u8 bytes[16];
+	u64 rax;
+};
+
+/* What each leaves in RAX, starting from 0x1122334455667788. */
+static const struct snippet snippets[] = {
+	{ 3, { 0x0f, 0x09, 0xc3 }, 0x1122334455667788 },		/* wbinvd */
+	{ 6, { 0x66, 0x2e, 0x3e, 0x0f, 0x09, 0xc3 }, 0x1122334455667788 },
+	{ 3, { 0x8b, 0x06, 0xc3 }, 0x50014 },				/* mov (%rsi), %eax */
+	{ 3, { 0x8a, 0x06, 0xc3 }, 0x1122334455667714 },		/* mov (%rsi), %al */
+	{ 4, { 0x66, 0x8b, 0x06, 0xc3 }, 0x1122334455660014 },		/* mov (%rsi), %ax */
+	{ 5, { 0x66, 0x90, 0x8b, 0x06, 0xc3 }, 0x50014 },
+	{ 3, { 0x89, 0x06, 0xc3 }, 0x1122334455667788 },		/* mov %eax, (%rsi) */
+	{ 7, { 0xc7, 0x06, 1, 2, 3, 4, 0xc3 }, 0x1122334455667788 },
+	{ 4, { 0x44, 0x8b, 0x06, 0xc3 }, 0x1122334455667788 },		/* to %r8d */
+	{ 4, { 0x8b, 0x46, 0x00, 0xc3 }, 0x50014 },			/* 0(%rsi) */
+	{ 4, { 0x33, 0x06, 0x90, 0xc3 }, 0x55667788 ^ 0x50014 },	/* xor (%rsi), %eax */
+	{ 3, { 0xe4, 0x61, 0xc3 }, 0 },					/* in $0x61, %al */
+	{ 9, { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0f, 0x09, 0xc3 }, 0x1122334455667788 },
+};
+
+static void check_snippet(const struct snippet *s, const void *code)
+{
+	u64 rax = 0;
+	int vec = TRY(rax = run_bytes(code));
+
+	if (s->bytes[0] == 0xe4)	/* any value */
+		rax = vec == NO_TRAP ? s->rax : 1;
+	if (vec != NO_TRAP || rax != s->rax)
+		printf("# snippet %u at 0x%lx: trap %d rax 0x%lx\n", (u32)(s - snippets),
+		       (u64)code, vec, rax);
+	EXPECT_EQ(vec, NO_TRAP);
+	EXPECT_EQ(rax, s->rax);
+}
+
+/* Code that changes between two exits at the same address. */
+TEST(rewritten_code)
+{
+	u8 *code = page_alloc();
+	u32 i, round;
+
+	if (apic_read(APIC_VERSION) != 0x50014)
+		SKIP("another local APIC");
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < ARRAY_SIZE(snippets); i++) {
+			memcpy(code + 0x80, snippets[i].bytes, snippets[i].len);
+			check_snippet(&snippets[i], code + 0x80);
+			check_snippet(&snippets[i], code + 0x80);
+		}
+	}
+}
+
+/* The same address in two address spaces, and through a changed entry. */
+TEST(remapped_code)
+{
+	u64 addr = 0x40200000, frames[2];
+	u8 *code;
+	u32 i, n;
+
+	if (apic_read(APIC_VERSION) != 0x50014)
+		SKIP("another local APIC");
+	for (n = 0; n < 2; n++)
+		frames[n] = (u64)page_alloc();
+	for (i = 0; i + 1 < ARRAY_SIZE(snippets); i++) {
+		for (n = 0; n < 4; n++) {
+			code = (u8 *)frames[n & 1] + 0x40;
+			memcpy(code, snippets[i + (n & 1)].bytes, snippets[i + (n & 1)].len);
+			*pte_of(read_cr3(), addr, 1) = frames[n & 1] | PTE_P | PTE_W;
+			flush_tlb();
+			check_snippet(&snippets[i + (n & 1)], (void *)(addr + 0x40));
+		}
+	}
+}
+
+/* Every way in which an instruction can lie across two pages that are not adjacent. */
+TEST(code_across_pages)
+{
+	u64 addr = 0x40400000, first = (u64)page_alloc(), second = (u64)page_alloc();
+	u32 i, cut, j;
+
+	if (apic_read(APIC_VERSION) != 0x50014)
+		SKIP("another local APIC");
+	*pte_of(read_cr3(), addr, 1) = second | PTE_P | PTE_W;
+	*pte_of(read_cr3(), addr + 0x1000, 1) = first | PTE_P | PTE_W;
+	flush_tlb();
+	for (i = 0; i < ARRAY_SIZE(snippets); i++) {
+		for (cut = 0; cut <= snippets[i].len; cut++) {
+			for (j = 0; j < snippets[i].len; j++)
+				*(u8 *)(addr + 0x1000 - cut + j) = snippets[i].bytes[j];
+			check_snippet(&snippets[i], (void *)(addr + 0x1000 - cut));
+		}
+	}
+}
+
 TEST(port_io_sizes)
 {
 	u64 rax = ~0ull;

@@ -52,6 +52,8 @@ typedef s64 ktime_t;
 #undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define noinline		__attribute__((noinline))
+#define __ro_after_init
+#define __init
 #define fallthrough		__attribute__((fallthrough))
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
@@ -64,6 +66,7 @@ typedef s64 ktime_t;
 #define smp_rmb()		do { } while (0)
 #define smp_mb__after_atomic()	do { } while (0)
 #define smp_mb__before_atomic()	do { } while (0)
+#define OPTIMIZER_HIDE_VAR(x)	((void)(x))
 #define barrier()		__asm__ volatile("" ::: "memory")
 #define EXPORT_SYMBOL_GPL(x)
 #define MODULE_LICENSE(x)

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast path: exits that are over before the run loop hears of them.
+ *
+ * A backend calls aerie_fast() between an exit and the next entry, interrupts
+ * off, where the exit is one whole instruction of known length and there is
+ * nothing out of the ordinary about it: no TF, no interrupt shadow, no
+ * event cut off, no CR8 that has changed, no NMI followed by hand. Then all that
+ * completing the instruction takes besides its own effect is RIP and RF, which the
+ * backend sees to. Whatever is not so, or faults, takes the long way with nothing
+ * done yet; with tracing on every exit does, for that is where tracepoints are.
+ *
+ * From one entry to the next interrupts stay off and the mode stays
+ * AERIE_VCPU_GUEST. So whoever posts a request meanwhile sends an IPI; it waits,
+ * as does any interrupt of this processor, the tick and the scheduler's among
+ * them, and ends the next entry before an instruction is executed. What others do
+ * hence needs no look here and no barrier. What has to be looked at is what the
+ * handler itself may have left: a request to its own vCPU, an event to inject, a
+ * thread it has woken that shall run here at once, a softirq.
+ */
+#include <linux/gfp.h>
+#include <linux/interrupt.h>
+#include <linux/sched.h>
+#include <asm/tsc.h>
+
+#include "core/core.h"
+#include "core/fetch.h"
+#include "core/insn.h"
+#include "dev/lapic.h"
+#include "trace.h"
+
+/* Has a handler left something to look at before the next entry? */
+static __always_inline bool waits(struct aerie_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || vcpu->check_events;
+}
+
+/* The same of one that may have woken threads. */
+static __always_inline bool waits_or_woke(struct aerie_vcpu *vcpu)
+{
+	return waits(vcpu) || need_resched() || local_softirq_pending();
+}
+
+static bool fast_pio(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
+{
+	if (exit->pio.string || trace_aerie_pio_enabled())
+		return false;
+	insn_pio(vcpu, exit);
+	return true;
+}
+
+/* A MOV that is all there is to it; LOCK and REP have no business here. */
+static bool is_mov(const struct aerie_insn *insn, bool store)
+{
+	if (insn->map || insn->lock || insn->rep || insn->repne || !insn->mem ||
+	    !insn->has_modrm || insn->seg >= AERIE_SEG_FS)
+		return false;
+	switch (insn->opcode) {
+	case 0x88:
+	case 0x89:
+		return store;
+	case 0xc6:
+	case 0xc7:
+		return store && !(insn->reg & 7);
+	case 0x8a:
+	case 0x8b:
+		/* RSP is not everywhere written back on this path. */
+		return !store && insn->reg != AERIE_REG_RSP;
+	}
+	return false;
+}
+
+static u64 mov_linear(struct aerie_vcpu *vcpu, const struct aerie_insn *insn)
+{
+	u64 off = (s64)insn->disp;
+
+	if (insn->base != 0xff)
+		off += aerie_reg_read(vcpu, insn->base);
+	if (insn->index != 0xff)
+		off += vcpu->regs[insn->index] << insn->scale;
+	if (insn->rip_relative)
+		off += aerie_reg_read(vcpu, AERIE_REG_RIP) + insn->len;
+	return insn->adsize == 4 ? (u32)off : off;
+}
+
+/*
+ * Is the faulting access that of @insn, whole? The processor has translated it and
+ * checked it for reading or writing; nothing else of @insn accesses memory.
+ */
+static bool is_access(const struct aerie_exit *exit, const struct aerie_insn *insn, gva_t gva)
+{
+	const u64 in_page = PAGE_SIZE - 1;
+
+	if (exit->fault.gva_valid)
+		return gva == exit->fault.gva && (gva & in_page) + insn->opsize <= PAGE_SIZE;
+	return !((gva ^ exit->fault.gpa) & in_page) && (gva & in_page) + insn->opsize <= PAGE_SIZE;
+}
+
+static void mov_store(struct aerie_vcpu *vcpu, const struct aerie_insn *insn, gpa_t gpa, bool apic)
+{
+	u64 val = insn->opcode >= 0xc6 ? insn->imm : aerie_reg_read(vcpu, insn->reg);
+
+	if (apic)
+		aerie_lapic_write(vcpu, gpa & (PAGE_SIZE - 1), val);
+	else
+		aerie_bus_write(&vcpu->vm->mmio, vcpu, gpa, insn->opsize, val);
+}
+
+static void mov_load(struct aerie_vcpu *vcpu, const struct aerie_insn *insn, gpa_t gpa, bool apic)
+{
+	u64 val, keep = ~0ull >> (64 - 8 * insn->opsize);
+
+	if (apic)
+		val = aerie_lapic_read(vcpu, gpa & (PAGE_SIZE - 1));
+	else
+		aerie_bus_read(&vcpu->vm->mmio, vcpu, gpa, insn->opsize, &val);
+	val &= keep;
+	if (insn->opsize < 4)
+		val |= vcpu->regs[insn->reg] & ~keep;
+	vcpu->regs[insn->reg] = val;
+}
+
+static noinline bool fast_mmio(struct aerie_vcpu *vcpu, struct aerie_exit *exit, bool apic)
+{
+	const bool store = exit->fault.acc & AERIE_ACC_WRITE;
+	const struct aerie_insn *insn;
+
+	if (trace_aerie_mmio_enabled())
+		return false;
+	insn = aerie_fetch_fast(vcpu, exit);
+	if (!insn || !is_mov(insn, store) || !is_access(exit, insn, mov_linear(vcpu, insn)))
+		return false;
+	/* AH, CH, DH, BH */
+	if (insn->opsize == 1 && !insn->rex && insn->reg >= 4 && insn->opcode < 0xc6)
+		return false;
+	exit->kind = apic ? AERIE_EXIT_APIC : AERIE_EXIT_MMIO;
+	exit->insn_len = insn->len;
+	if (store)
+		mov_store(vcpu, insn, exit->fault.gpa, apic);
+	else
+		mov_load(vcpu, insn, exit->fault.gpa, apic);
+	return true;
+}
+
+/* Memory that is missing, or a device. */
+static bool fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+{
+	struct aerie_mem *mem = &vcpu->vm->mem;
+	gpa_t gpa = exit->fault.gpa;
+
+	if (trace_aerie_fault_enabled())
+		return false;
+	exit->insn_len = 0;		/* the instruction is executed again */
+	if ((gpa < AERIE_PCI_HOLE_START || gpa >= AERIE_PCI_HOLE_END) &&
+	    aerie_mem_is_ram(mem, gpa, 1))
+		return !aerie_mem_fault(mem, gpa, exit->fault.acc, GFP_NOWAIT);
+	if (exit->fault.walk || exit->fault.acc & AERIE_ACC_FETCH)
+		return false;
+	return fast_mmio(vcpu, exit, aerie_lapic_claims(vcpu, gpa));
+}
+
+static __always_inline enum aerie_fast again(struct aerie_vcpu *vcpu, unsigned int kind)
+{
+	u64 now = rdtsc();
+
+	aerie_stat_add(&vcpu->stats->exits[kind], now - vcpu->exited_tsc);
+	vcpu->entered_tsc = now;
+	return AERIE_FAST_AGAIN;
+}
+
+enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
+{
+	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
+		return AERIE_FAST_NO;
+	switch (kind) {
+	case AERIE_EXIT_CPUID:
+		insn_cpuid(vcpu);
+		break;
+	case AERIE_EXIT_HYPERCALL:
+		insn_hypercall(vcpu);
+		break;
+	case AERIE_EXIT_INVD:		/* guest caches are the host's: nothing to do */
+	case AERIE_EXIT_WBINVD:
+		break;
+	case AERIE_EXIT_RDMSR:
+		if (trace_aerie_msr_enabled() || insn_rdmsr(vcpu))
+			return AERIE_FAST_NO;
+		if (unlikely(waits(vcpu)))
+			return AERIE_FAST_DONE;
+		break;
+	case AERIE_EXIT_WRMSR:
+		if (trace_aerie_msr_enabled() || insn_wrmsr(vcpu))
+			return AERIE_FAST_NO;
+		if (unlikely(waits_or_woke(vcpu)))
+			return AERIE_FAST_DONE;
+		break;
+	default:
+		return AERIE_FAST_NO;
+	}
+	return again(vcpu, kind);
+}
+
+enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+{
+	const struct aerie_insn *insn;
+
+	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
+		return AERIE_FAST_NO;
+	switch (exit->kind) {
+	case AERIE_EXIT_PIO:
+		if (!exit->insn_len || !fast_pio(vcpu, exit))
+			return AERIE_FAST_NO;
+		break;
+	case AERIE_EXIT_FAULT:
+		if (!fast_fault(vcpu, exit))
+			return AERIE_FAST_NO;
+		break;
+	default:
+		insn = aerie_fetch_fast(vcpu, exit);
+		if (!insn)
+			return AERIE_FAST_NO;
+		exit->insn_len = insn->len;
+		return aerie_fast(vcpu, exit->kind);
+	}
+	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, exit->kind);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The instruction at RIP, cheaply: for the fast path.
+ *
+ * What is remembered of an earlier fetch is believed only where everything that it
+ * followed from is found to be the same again: the address, CR3 and the bits that
+ * decide how it is walked, every page-table entry on the way, the bytes. Those are
+ * read from guest memory every time, so code that was rewritten, or mapped
+ * elsewhere, is what it is now. The one thing not looked up again is where guest
+ * pages lie in the host, which changes when all memory is dropped and not else
+ * (mm/map.c).
+ */
+#include <linux/slab.h>
+#include <asm/processor-flags.h>
+
+#include "core/core.h"
+#include "core/fetch.h"
+#include "core/policy.h"
+#include "emul/memo.h"
+#include "emul/walk.h"
+
+#define FETCH_WALKS	8
+#define FETCH_LEVELS	5
+
+/* A translation of a page of code, and all that it was made from. */
+struct fetch_walk {
+	u64 page;		/* linear */
+	u64 cr3;
+	u64 control;
+	const u64 *pte[FETCH_LEVELS];	/* entries on the way, the last one repeated */
+	u64 val[FETCH_LEVELS];
+	const void *kaddr;	/* NULL: an empty slot */
+};
+
+/* Own thread only. */
+struct aerie_fetch {
+	u64 generation;		/* of the memory that the addresses are in */
+	struct fetch_walk walks[FETCH_WALKS];
+	struct aerie_memo memo;
+	u64 bytes[2];		/* of the instruction under way */
+};
+
+int aerie_fetch_create(struct aerie_vcpu *vcpu)
+{
+	vcpu->fetch = kzalloc(sizeof(*vcpu->fetch), GFP_KERNEL_ACCOUNT);
+	return vcpu->fetch ? 0 : -ENOMEM;
+}
+
+void aerie_fetch_destroy(struct aerie_vcpu *vcpu)
+{
+	kfree(vcpu->fetch);
+	vcpu->fetch = NULL;
+}
+
+/* A walk being recorded. */
+struct recorder {
+	struct aerie_mem *mem;
+	struct fetch_walk *walk;
+	unsigned int n;
+};
+
+static int record_read(void *ctx, gpa_t gpa, void *buf, unsigned int size)
+{
+	struct recorder *r = ctx;
+	const u64 *pte = aerie_mem_kaddr(r->mem, gpa);
+
+	if (!pte || r->n == FETCH_LEVELS)
+		return 1;
+	r->walk->pte[r->n] = pte;
+	r->walk->val[r->n] = READ_ONCE(*pte);
+	*(u64 *)buf = r->walk->val[r->n++];
+	return 0;
+}
+
+static noinline bool walk_record(struct aerie_vcpu *vcpu, struct fetch_walk *walk, bool user)
+{
+	struct aerie_mem *mem = &vcpu->vm->mem;
+	struct recorder r = { .mem = mem, .walk = walk };
+	struct aerie_paging p = {
+		.cr3 = walk->cr3,
+		.cr4 = aerie_reg_read(vcpu, AERIE_REG_CR4),
+		.efer = vcpu->efer,
+		.phys_bits = aerie_guest_phys_bits(vcpu->vm),
+	};
+	gpa_t gpa;
+
+	walk->kaddr = NULL;
+	if (aerie_walk_plain(&p, record_read, &r, walk->page,
+			     AERIE_ACC_FETCH | (user ? AERIE_ACC_USER : 0), &gpa))
+		return false;
+	for (; r.n < FETCH_LEVELS; r.n++) {
+		walk->pte[r.n] = walk->pte[r.n - 1];
+		walk->val[r.n] = walk->val[r.n - 1];
+	}
+	walk->kaddr = aerie_mem_kaddr(mem, gpa);
+	return walk->kaddr;
+}
+
+static bool walk_holds(const struct fetch_walk *walk)
+{
+	return READ_ONCE(*walk->pte[0]) == walk->val[0] &&
+	       READ_ONCE(*walk->pte[1]) == walk->val[1] &&
+	       READ_ONCE(*walk->pte[2]) == walk->val[2] &&
+	       READ_ONCE(*walk->pte[3]) == walk->val[3] &&
+	       READ_ONCE(*walk->pte[4]) == walk->val[4];
+}
+
+/* Host address of the page of code at @rip, or NULL. */
+static __always_inline const void *code_page(struct aerie_vcpu *vcpu, u64 rip, bool user)
+{
+	struct aerie_fetch *fetch = vcpu->fetch;
+	u64 page = rip & PAGE_MASK, cr3 = aerie_reg_read(vcpu, AERIE_REG_CR3);
+	struct fetch_walk *walk = &fetch->walks[rip / PAGE_SIZE % FETCH_WALKS];
+	/* What the walk depends on besides CR3; the low bits of these are apart. */
+	u64 control = (aerie_reg_read(vcpu, AERIE_REG_CR4) &
+		       (X86_CR4_LA57 | X86_CR4_SMEP | X86_CR4_SMAP)) |
+		      (vcpu->efer & EFER_NX) << 32 | user;
+
+	if (unlikely(fetch->generation != vcpu->vm->mem.generation)) {
+		memset(fetch->walks, 0, sizeof(fetch->walks));
+		fetch->generation = vcpu->vm->mem.generation;
+	}
+	if (unlikely(!walk->kaddr || walk->page != page || walk->cr3 != cr3 ||
+		     walk->control != control || !walk_holds(walk))) {
+		walk->page = page;
+		walk->cr3 = cr3;
+		walk->control = control;
+		if (!walk_record(vcpu, walk, user))
+			return NULL;
+	}
+	return walk->kaddr;
+}
+
+const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
+{
+	struct aerie_fetch *fetch = vcpu->fetch;
+	u64 rip = aerie_reg_read(vcpu, AERIE_REG_RIP), off = rip & (PAGE_SIZE - 1);
+	const void *code;
+
+	if (!exit->code64)
+		return NULL;
+	if (exit->kind == AERIE_EXIT_FAULT && exit->fault.nr_insn == AERIE_INSN_MAX) {
+		memcpy(fetch->bytes, exit->fault.insn, sizeof(fetch->bytes));
+		return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+	}
+	/* Two words must not reach into the next page. */
+	if (off > PAGE_SIZE - sizeof(fetch->bytes))
+		return NULL;
+	code = code_page(vcpu, rip, exit->cpl == 3);
+	if (!code)
+		return NULL;
+	fetch->bytes[0] = READ_ONCE(*(const u64 *)(code + off));
+	fetch->bytes[1] = READ_ONCE(*(const u64 *)(code + off + 8));
+	return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+}

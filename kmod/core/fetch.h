@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The fast path's way to the instruction at RIP. */
+#ifndef AERIE_CORE_FETCH_H
+#define AERIE_CORE_FETCH_H
+
+#include "backend.h"
+#include "emul/emul.h"
+
+int aerie_fetch_create(struct aerie_vcpu *vcpu);	/* 0 or -ENOMEM */
+void aerie_fetch_destroy(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_fetch_fast() - the instruction at RIP of 64-bit code
+ * @vcpu: the vCPU, loaded
+ * @exit: @code64, @cpl, and the bytes in @fault where the hardware gave them
+ *
+ * Return: the instruction, valid until the next call; NULL where anything about it
+ * is not plain (then nothing has happened).
+ */
+const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct aerie_exit *exit);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What instructions do that exit and touch nothing but registers: for fast.c and
+ * exit.c. The registers named here are switched by entry and exit, so they are
+ * always current in vcpu->regs and always written back.
+ */
+#ifndef AERIE_CORE_INSN_H
+#define AERIE_CORE_INSN_H
+
+#include <linux/bits.h>
+#include <linux/nospec.h>
+#include <uapi/linux/kvm_para.h>
+
+#include "backend.h"
+#include "core/policy.h"
+
+static __always_inline void insn_cpuid(struct aerie_vcpu *vcpu)
+{
+	const struct aerie_vm *vm = vcpu->vm;
+	u32 leaf = vcpu->regs[AERIE_REG_RAX];
+	const u32 *out;
+
+	if (leaf < 32 && vm->cpuid_plain & BIT(leaf))
+		out = vm->cpuid_basic[array_index_nospec(leaf, 32)];
+	else
+		out = aerie_cpuid(vcpu, leaf, vcpu->regs[AERIE_REG_RCX]);
+	vcpu->regs[AERIE_REG_RAX] = out[0];
+	vcpu->regs[AERIE_REG_RBX] = out[1];
+	vcpu->regs[AERIE_REG_RCX] = out[2];
+	vcpu->regs[AERIE_REG_RDX] = out[3];
+}
+
+/* These two: 0, or 1 for #GP(0), and then nothing has happened. */
+
+static __always_inline int insn_rdmsr(struct aerie_vcpu *vcpu)
+{
+	if (unlikely(aerie_msr_read(vcpu, vcpu->regs[AERIE_REG_RCX], &vcpu->msr_val)))
+		return 1;
+	vcpu->regs[AERIE_REG_RAX] = (u32)vcpu->msr_val;
+	vcpu->regs[AERIE_REG_RDX] = vcpu->msr_val >> 32;
+	return 0;
+}
+
+static __always_inline int insn_wrmsr(struct aerie_vcpu *vcpu)
+{
+	vcpu->msr_val = (u32)vcpu->regs[AERIE_REG_RAX] | vcpu->regs[AERIE_REG_RDX] << 32;
+	return aerie_msr_write(vcpu, vcpu->regs[AERIE_REG_RCX], vcpu->msr_val);
+}
+
+/* KVM's hypercall ABI; no feature bit offers one, so every number is unknown. */
+static __always_inline void insn_hypercall(struct aerie_vcpu *vcpu)
+{
+	vcpu->regs[AERIE_REG_RAX] = aerie_backend->cpl(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+}
+
+/* IN and OUT. Returns the value moved, for the trace. */
+static __always_inline u64 insn_pio(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
+{
+	const unsigned int size = exit->pio.size;
+	const u64 mask = ~0ull >> (64 - 8 * size);
+	u64 *rax = &vcpu->regs[AERIE_REG_RAX], val = *rax & mask;
+
+	if (!exit->pio.in) {
+		aerie_bus_write(&vcpu->vm->pio, vcpu, exit->pio.port, size, val);
+		return val;
+	}
+	aerie_bus_read(&vcpu->vm->pio, vcpu, exit->pio.port, size, &val);
+	/* A 32-bit destination clears the upper half, shorter ones keep it. */
+	*rax = size == 4 ? val : (*rax & ~mask) | val;
+	return val;
+}
+
+#endif
