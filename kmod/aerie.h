@@ -128,6 +128,8 @@ struct aerie_vcpu {
 	struct aerie_msrs msrs;		/* [t] stored MSRs without effect */
 	u32 cpuid_out[4];		/* [t] an answer that is the vCPU's own */
 	u64 msr_val;			/* [t] last read or written */
+	u64 io_val;			/* [t] last read from a bus */
+	unsigned int bus_hint;		/* [t] where in a bus's table it was */
 	bool dr_dirty;			/* [t] the guest's DR0-3, DR6 are in hardware */
 	bool nmi_pending, nmi_second;	/* [t] at most two, as in hardware */
 	u8 hw_cr8;			/* [t] CR8 as the hardware has it */
@@ -138,6 +140,7 @@ struct aerie_vcpu {
 	bool halt_if;			/* [t] RFLAGS.IF when it halted */
 	bool check_events;		/* [t] look at events before the next entry */
 	u64 entered_tsc, exited_tsc;	/* [t] host TSC at the last entry and exit */
+	unsigned int fast_left;		/* [t] exits to go before interrupts get in */
 
 	unsigned long requests;		/* [a] BIT(enum aerie_request) */
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */

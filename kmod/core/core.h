@@ -48,6 +48,9 @@ enum aerie_next aerie_exit_handle(struct aerie_vcpu *vcpu, struct aerie_exit *ex
 	 BIT_ULL(AERIE_EXIT_WBINVD) | BIT_ULL(AERIE_EXIT_INVD) |	\
 	 BIT_ULL(AERIE_EXIT_INTR_WINDOW) | BIT_ULL(AERIE_EXIT_NMI_WINDOW))
 
+/* fast.c: exits in a row that are done there before interrupts get in. */
+#define AERIE_FAST_RUN	256
+
 /* event.c */
 /* Raise an exception of the current instruction. Context: loaded. */
 void aerie_raise(struct aerie_vcpu *vcpu, u8 vector, bool has_error, u32 error, u64 payload);

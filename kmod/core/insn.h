@@ -64,7 +64,8 @@ static __always_inline u64 insn_pio(struct aerie_vcpu *vcpu, const struct aerie_
 		aerie_bus_write(&vcpu->vm->pio, vcpu, exit->pio.port, size, val);
 		return val;
 	}
-	aerie_bus_read(&vcpu->vm->pio, vcpu, exit->pio.port, size, &val);
+	aerie_bus_read(&vcpu->vm->pio, vcpu, exit->pio.port, size, &vcpu->io_val);
+	val = vcpu->io_val;
 	/* A 32-bit destination clears the upper half, shorter ones keep it. */
 	*rax = size == 4 ? val : (*rax & ~mask) | val;
 	return val;

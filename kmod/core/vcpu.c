@@ -19,9 +19,10 @@
  * no longer is; so whoever clears it looks at the requests after that, and kicks
  * once more where they still need it.
  *
- * Interrupts are off from the mode change to the exit. Exits in
- * AERIE_EXITS_IRQOFF are handled before they come on again; a host interrupt
- * that waits makes the next entry exit at once and is served then.
+ * Interrupts are off from the mode change to the exit. What core/fast.c does
+ * comes and goes meanwhile. Of other exits those in AERIE_EXITS_IRQOFF are
+ * handled before interrupts come on again; a host interrupt that waits makes the
+ * next entry exit at once and is served then.
  *
  * Once a tick, and whenever the scheduler or a softirq asks, the vCPU is put:
  * that is also what tells RCU that this processor passes quiescent states.
@@ -290,6 +291,7 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 			aerie_event_prepare(vcpu);
 		}
 		trace_aerie_entry(vcpu);
+		vcpu->fast_left = AERIE_FAST_RUN;
 		vcpu->entered_tsc = rdtsc();
 		if (handled)
 			aerie_stat_add(&vcpu->stats->exits[exit.kind],
@@ -306,9 +308,11 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 			return AERIE_NEXT_STOP;
 		}
 		handled = true;
-		irqs_on = false;
-		if (exit.done)
+		irqs_on = exit.done;
+		if (exit.done) {
+			local_irq_enable();
 			continue;
+		}
 		trace_aerie_exit(vcpu, exit.kind, exit.hw_reason, exit.hw_qual);
 		irqs_on = !(AERIE_EXITS_IRQOFF & BIT_ULL(exit.kind));
 		if (irqs_on)

@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "aerie.h"
 #include "dev/bus.h"
 
 struct bus_entry {
@@ -117,16 +118,11 @@ void aerie_bus_release_all(struct aerie_bus *bus, struct aerie_range *ranges, un
 		synchronize_rcu_expedited();
 }
 
-/* The range that claims all of the access, or NULL. Preemption is disabled. */
-static struct aerie_range *bus_find(struct aerie_bus *bus, u64 addr, unsigned int size)
+/* The entry that ends first at @addr or beyond it: nobody else can claim that. */
+static noinline unsigned int bus_search(const struct aerie_bus_table *table, u64 addr)
 {
-	const struct aerie_bus_table *table = rcu_dereference_sched(bus->table);
-	unsigned int low = 0, high, mid;
-	u64 last;
+	unsigned int low = 0, high = table->nr, mid;
 
-	if (!table || check_add_overflow(addr, (u64)size - 1, &last))
-		return NULL;
-	high = table->nr;
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		if (table->entries[mid].last < addr)
@@ -134,9 +130,34 @@ static struct aerie_range *bus_find(struct aerie_bus *bus, u64 addr, unsigned in
 		else
 			high = mid;
 	}
-	if (low == table->nr || addr < table->entries[low].base || last > table->entries[low].last)
+	return low;
+}
+
+/*
+ * The range that claims all of the access, or NULL. Preemption is disabled. A vCPU
+ * mostly goes on where it has been: the entry it found last is tried first.
+ */
+static __always_inline struct aerie_range *bus_find(struct aerie_bus *bus,
+						    struct aerie_vcpu *vcpu, u64 addr,
+						    unsigned int size)
+{
+	const struct aerie_bus_table *table = rcu_dereference_sched(bus->table);
+	const struct bus_entry *entry;
+	u64 last = addr + size - 1;
+	unsigned int i;
+
+	if (unlikely(!table || last < addr))
 		return NULL;
-	return READ_ONCE(table->entries[low].range);
+	i = vcpu ? vcpu->bus_hint : 0;
+	if (i >= table->nr || addr < table->entries[i].base || addr > table->entries[i].last) {
+		i = bus_search(table, addr);
+		if (i == table->nr || addr < table->entries[i].base)
+			return NULL;
+		if (vcpu)
+			vcpu->bus_hint = i;
+	}
+	entry = &table->entries[i];
+	return likely(last <= entry->last) ? READ_ONCE(entry->range) : NULL;
 }
 
 static u64 size_mask(unsigned int size)
@@ -150,7 +171,7 @@ int aerie_bus_read(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
 	struct aerie_range *range;
 
 	preempt_disable();
-	range = bus_find(bus, addr, size);
+	range = bus_find(bus, vcpu, addr, size);
 	*val = range ? range->ops->read(range, vcpu, addr - range->base, size) : ~0ull;
 	preempt_enable();
 	*val &= size_mask(size);
@@ -163,7 +184,7 @@ int aerie_bus_write(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
 	struct aerie_range *range;
 
 	preempt_disable();
-	range = bus_find(bus, addr, size);
+	range = bus_find(bus, vcpu, addr, size);
 	if (range)
 		range->ops->write(range, vcpu, addr - range->base, size, val & size_mask(size));
 	preempt_enable();

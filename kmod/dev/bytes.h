@@ -3,6 +3,7 @@
 #ifndef AERIE_DEV_BYTES_H
 #define AERIE_DEV_BYTES_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 static inline u64 aerie_bytes_read(void *chip, u64 off, unsigned int size,
@@ -11,6 +12,8 @@ static inline u64 aerie_bytes_read(void *chip, u64 off, unsigned int size,
 	unsigned int i;
 	u64 val = 0;
 
+	if (likely(size == 1))
+		return read(chip, off);
 	for (i = 0; i < size; i++)
 		val |= (u64)read(chip, off + i) << (8 * i);
 	return val;
@@ -21,6 +24,10 @@ static inline void aerie_bytes_write(void *chip, u64 off, unsigned int size, u64
 {
 	unsigned int i;
 
+	if (likely(size == 1)) {
+		write(chip, off, val);
+		return;
+	}
 	for (i = 0; i < size; i++)
 		write(chip, off + i, val >> (8 * i));
 }

@@ -2,6 +2,7 @@
 /* Claiming, looking up and releasing ranges. */
 // sources: kmod/dev/bus.c
 #include "ktap.h"
+#include "aerie.h"
 #include "dev/bus.h"
 #include <linux/errno.h>
 #include <linux/slab.h>
@@ -80,6 +81,36 @@ TEST(finds_the_range_that_claims_all)
 	EXPECT_EQ(val, 0xffff);
 	EXPECT_EQ(aerie_bus_read(&bus, NULL, 0x44, 1, &val), -ENXIO);
 	EXPECT_EQ(aerie_bus_read(&bus, NULL, 0x65, 1, &val), -ENXIO);
+	aerie_bus_fini(&bus);
+}
+
+/* A vCPU that remembers where it was finds what one without memory finds. */
+TEST(remembers_where_it_was)
+{
+	struct aerie_range r[] = { RANGE(0x60, 1), RANGE(0x20, 2), RANGE(0x40, 4), RANGE(0x44, 3) };
+	static struct aerie_vcpu vcpu;
+	struct aerie_bus bus;
+	unsigned int i, step, from, to, size;
+	u64 a, b;
+
+	aerie_bus_init(&bus);
+	for (step = 0; step < 2 * ARRAY_SIZE(r); step++) {
+		i = step % ARRAY_SIZE(r);
+		if (step < ARRAY_SIZE(r))
+			EXPECT_EQ(aerie_bus_claim(&bus, &r[i]), 0);
+		else
+			aerie_bus_release(&bus, &r[i]);
+		for (from = 0x1e; from < 0x63; from++)
+			for (to = 0x1e; to < 0x63; to++)
+				for (size = 1; size <= 4; size *= 2) {
+					aerie_bus_read(&bus, &vcpu, from, 1, &a);
+					last.range = NULL;
+					aerie_bus_read(&bus, NULL, to, size, &a);
+					EXPECT_EQ(aerie_bus_read(&bus, &vcpu, to, size, &b),
+						  last.range ? 0 : -ENXIO);
+					EXPECT_EQ(a, b);
+				}
+	}
 	aerie_bus_fini(&bus);
 }
 
