@@ -349,7 +349,14 @@ static bool try_pause(unsigned int nth, bool *fired, int *err)
 
 static bool try_reset(unsigned int nth, bool *fired, int *err)
 {
-	return try_named(AERIE_CMD_VM_RESET, nth, fired, err) && state() == AERIE_STATE_RUNNING;
+	bool right = try_named(AERIE_CMD_VM_RESET, nth, fired, err);
+	uint32_t is = state();
+
+	/* What it had in memory is gone by then: it stops, and can be started. */
+	if (*err && is == AERIE_STATE_STOPPED)
+		return right && !get(AERIE_A_RESIDENT, sizeof(uint64_t)) &&
+		       !nl_simple(&nl, AERIE_CMD_VM_START, NAME);
+	return right && is == AERIE_STATE_RUNNING;
 }
 
 static bool try_stop(unsigned int nth, bool *fired, int *err)
