@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lablib import cpio
 
@@ -59,14 +60,17 @@ def cached(name, make, keep=12):
 
 
 def forget_old(directory, keep):
-    """The cache keeps the entries used last."""
-    files = [e for e in os.scandir(directory) if not e.name.endswith(".lock")]
-    files.sort(key=lambda e: e.stat().st_mtime, reverse=True)
-    for e in files[keep:]:
-        try:
-            os.unlink(e.path)
-        except OSError:
-            pass
+    """The cache keeps the KEEP entries used last, and all of the last hour: a run
+    may be about to open its own. Others forget, too, at the same time."""
+    used = []
+    for e in os.scandir(directory):
+        with contextlib.suppress(FileNotFoundError):
+            if not e.name.endswith(".lock"):
+                used.append((e.stat().st_mtime, e.path))
+    for when, path in sorted(used, reverse=True)[keep:]:
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - when > 3600:
+                os.unlink(path)
 
 
 def digest(*parts):
@@ -251,7 +255,8 @@ def base():
         ar.file("lab/session", own[1], 0o755)
         ar.close()
 
-    key = digest(*map(stamp, [busybox, *programs, *own, mux, __file__]))
+    # Not mux itself: its time is that of its last use.
+    key = digest(*map(stamp, [busybox, *programs, *own, __file__]), mux)
     return cached(f"lab/base-{key}.cpio", make)
 
 

@@ -165,6 +165,8 @@ void guest_main(void)
 
 	/* Where there was a BIOS, its timer ticks. */
 	pic_setup();
+	/* Asked here once: interrupt handlers want to know, too. */
+	tcg_below();
 
 	for (t = tests_start; t < tests_end; t++)
 		planned += wanted(t);
