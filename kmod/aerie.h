@@ -222,6 +222,7 @@ struct aerie_vm {
 	struct aerie_cpuid *cpuid;	/* [c] */
 	const u32 (*cpuid_basic)[4];	/* [c] basic leaves, of which those in */
 	u32 cpuid_plain;		/* [c] this mask are answers as they stand */
+	u64 msr_rows;			/* [c] rows of core/msr.c's table that there are */
 	u64 tsc_offset;			/* [c] per start: guest TSC is 0 at start */
 	u64 clock_base_ns;		/* [c] per start: aerie_now_ns() at start */
 	struct mutex call_lock;		/* one aerie_vcpu_call() at a time */

@@ -27,12 +27,21 @@ enum aerie_fast {
  */
 enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind);
 
+/**
+ * aerie_fast_pio() - the same for IN and OUT, which are AERIE_EXIT_PIO
+ * @vcpu: as above
+ * @port: I/O port
+ * @size: 1, 2 or 4 bytes
+ * @in: IN, else OUT
+ */
+enum aerie_fast aerie_fast_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int size, bool in);
+
 struct aerie_exit;
 
 /**
- * aerie_fast_decoded() - the same for exits that have operands, or no known length
+ * aerie_fast_decoded() - the same for nested faults, or where the length is not known
  * @vcpu: as above
- * @exit: @kind, @insn_len and the union's @pio or @fault; @code64 and @cpl. Updates
+ * @exit: @kind, and of a fault @insn_len and @fault; @code64 and @cpl. Updates
  *	@kind and @insn_len, which is 0 where the instruction is executed again
  *
  * Besides moving RIP the caller clears RF where @insn_len is not 0.

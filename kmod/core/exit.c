@@ -262,7 +262,7 @@ static enum aerie_next exit_pio(struct aerie_vcpu *vcpu, struct aerie_exit *exit
 
 	if (exit->pio.string)
 		return aerie_emulate(vcpu, exit);
-	val = insn_pio(vcpu, exit);
+	val = insn_pio(vcpu, exit->pio.port, exit->pio.size, exit->pio.in);
 	trace_aerie_pio(vcpu, !exit->pio.in, exit->pio.port, exit->pio.size, val);
 	return skip(vcpu, exit->insn_len);
 }

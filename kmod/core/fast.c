@@ -44,14 +44,6 @@ static __always_inline bool waits_or_woke(struct aerie_vcpu *vcpu)
 	return waits(vcpu) || need_resched() || local_softirq_pending();
 }
 
-static bool fast_pio(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
-{
-	if (exit->pio.string || trace_aerie_pio_enabled())
-		return false;
-	insn_pio(vcpu, exit);
-	return true;
-}
-
 /* A MOV that is all there is to it; LOCK and REP have no business here. */
 static bool is_mov(const struct aerie_insn *insn, bool store)
 {
@@ -206,27 +198,29 @@ enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
 	return again(vcpu, kind);
 }
 
+enum aerie_fast aerie_fast_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int size, bool in)
+{
+	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled() ||
+	    trace_aerie_pio_enabled())
+		return AERIE_FAST_NO;
+	insn_pio(vcpu, port, size, in);
+	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, AERIE_EXIT_PIO);
+}
+
 enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	const struct aerie_insn *insn;
 
 	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
 		return AERIE_FAST_NO;
-	switch (exit->kind) {
-	case AERIE_EXIT_PIO:
-		if (!exit->insn_len || !fast_pio(vcpu, exit))
-			return AERIE_FAST_NO;
-		break;
-	case AERIE_EXIT_FAULT:
-		if (!fast_fault(vcpu, exit))
-			return AERIE_FAST_NO;
-		break;
-	default:
+	if (exit->kind != AERIE_EXIT_FAULT) {
 		insn = aerie_fetch_fast(vcpu, exit);
 		if (!insn)
 			return AERIE_FAST_NO;
 		exit->insn_len = insn->len;
 		return aerie_fast(vcpu, exit->kind);
 	}
+	if (!fast_fault(vcpu, exit))
+		return AERIE_FAST_NO;
 	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, exit->kind);
 }

@@ -54,17 +54,16 @@ static __always_inline void insn_hypercall(struct aerie_vcpu *vcpu)
 }
 
 /* IN and OUT. Returns the value moved, for the trace. */
-static __always_inline u64 insn_pio(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
+static __always_inline u64 insn_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int size, bool in)
 {
-	const unsigned int size = exit->pio.size;
 	const u64 mask = ~0ull >> (64 - 8 * size);
 	u64 *rax = &vcpu->regs[AERIE_REG_RAX], val = *rax & mask;
 
-	if (!exit->pio.in) {
-		aerie_bus_write(&vcpu->vm->pio, vcpu, exit->pio.port, size, val);
+	if (!in) {
+		aerie_bus_write(&vcpu->vm->pio, vcpu, port, size, val);
 		return val;
 	}
-	aerie_bus_read(&vcpu->vm->pio, vcpu, exit->pio.port, size, &vcpu->io_val);
+	aerie_bus_read(&vcpu->vm->pio, vcpu, port, size, &vcpu->io_val);
 	val = vcpu->io_val;
 	/* A 32-bit destination clears the upper half, shorter ones keep it. */
 	*rax = size == 4 ? val : (*rax & ~mask) | val;

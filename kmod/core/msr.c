@@ -375,6 +375,7 @@ struct msr_row {
 	{ first, last, feature, VENDOR_##vendor, read, write }
 
 static const struct msr_row msr_table[] = {
+	{},	/* of no register */
 	ROW(MSR_IA32_TSC, ALWAYS, ANY, aerie_time_msr_read, aerie_time_msr_write),
 	ROWS(MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, ALWAYS, ANY,
 	     aerie_time_msr_read, aerie_time_msr_write),
@@ -435,9 +436,10 @@ static const struct msr_row msr_table[] = {
 	ROW(MSR_AMD64_BU_CFG2, ALWAYS, AMD, zero_read, any_write),
 };
 
-static noinline const struct msr_row *msr_search(u32 msr)
+/* The row of @msr by number, or 0. */
+static unsigned int msr_search(u32 msr)
 {
-	unsigned int low = 0, high = ARRAY_SIZE(msr_table);
+	unsigned int low = 1, high = ARRAY_SIZE(msr_table);
 
 	while (low < high) {
 		unsigned int mid = (low + high) / 2;
@@ -448,66 +450,81 @@ static noinline const struct msr_row *msr_search(u32 msr)
 		else if (msr > row->last)
 			low = mid + 1;
 		else
-			return row;
+			return mid;
 	}
-	return NULL;
+	return 0;
 }
 
-/* For registers below MSR_LOW, where the local APIC's are: their row, 0 for none. */
+/* What the search finds for registers below MSR_LOW, where the local APIC's are. */
 #define MSR_LOW		0x900u
 
 static u8 msr_low[MSR_LOW] __ro_after_init;
 
-static_assert(ARRAY_SIZE(msr_table) < U8_MAX);
+static_assert(ARRAY_SIZE(msr_table) <= 64, "vm->msr_rows is a word");
 
 void __init aerie_msr_init(void)
 {
-	const struct msr_row *row;
 	u32 msr;
 
-	for (msr = 0; msr < MSR_LOW; msr++) {
-		row = msr_search(msr);
-		msr_low[msr] = row ? row - msr_table + 1 : 0;
+	for (msr = 0; msr < MSR_LOW; msr++)
+		msr_low[msr] = msr_search(msr);
+}
+
+void aerie_msr_create(struct aerie_vm *vm)
+{
+	u8 vendor = aerie_guest_is_amd(vm) ? VENDOR_AMD : VENDOR_INTEL;
+	unsigned int i;
+
+	vm->msr_rows = 0;
+	for (i = 1; i < ARRAY_SIZE(msr_table); i++) {
+		const struct msr_row *row = &msr_table[i];
+
+		if ((!row->vendor || row->vendor == vendor) &&
+		    (row->feature == ALWAYS || aerie_guest_has(vm, row->feature)))
+			vm->msr_rows |= BIT_ULL(i);
 	}
 }
 
-/* Has the guest's processor what @row is for? */
-static noinline bool msr_offered(struct aerie_vm *vm, const struct msr_row *row)
+/* Row @n if the guest's processor has it, else row 0. */
+static __always_inline const struct msr_row *msr_row(struct aerie_vm *vm, unsigned int n)
 {
-	if (row->vendor && row->vendor != (aerie_guest_is_amd(vm) ? VENDOR_AMD : VENDOR_INTEL))
-		return false;
-	return row->feature == ALWAYS || aerie_guest_has(vm, row->feature);
+	return &msr_table[vm->msr_rows & BIT_ULL(n) ? n : 0];
 }
 
-/* The row of @msr, if the guest's processor has it. */
-static __always_inline const struct msr_row *msr_find(struct aerie_vm *vm, u32 msr)
+static noinline int msr_high_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 {
-	const struct msr_row *row;
-	unsigned int n;
+	const struct msr_row *row = msr_row(vcpu->vm, msr_search(msr));
 
-	if (likely(msr < MSR_LOW)) {
-		n = msr_low[array_index_nospec(msr, MSR_LOW)];
-		row = n ? &msr_table[n - 1] : NULL;
-	} else {
-		row = msr_search(msr);
-	}
-	if (!row || ((row->vendor || row->feature != ALWAYS) && !msr_offered(vm, row)))
-		return NULL;
-	return row;
+	return row->read ? row->read(vcpu, msr, val) : 1;
 }
+
+static noinline int msr_high_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
+{
+	const struct msr_row *row = msr_row(vcpu->vm, msr_search(msr));
+
+	return row->write ? row->write(vcpu, msr, val) : 1;
+}
+
+/* These two end in a jump to the handler and have nothing to save. */
 
 int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 {
-	const struct msr_row *row = msr_find(vcpu->vm, msr);
+	const struct msr_row *row;
 
-	return row && row->read ? row->read(vcpu, msr, val) : 1;
+	if (msr >= MSR_LOW)
+		return msr_high_read(vcpu, msr, val);
+	row = msr_row(vcpu->vm, msr_low[array_index_nospec(msr, MSR_LOW)]);
+	return row->read ? row->read(vcpu, msr, val) : 1;
 }
 
 int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 {
-	const struct msr_row *row = msr_find(vcpu->vm, msr);
+	const struct msr_row *row;
 
-	return row && row->write ? row->write(vcpu, msr, val) : 1;
+	if (msr >= MSR_LOW)
+		return msr_high_write(vcpu, msr, val);
+	row = msr_row(vcpu->vm, msr_low[array_index_nospec(msr, MSR_LOW)]);
+	return row->write ? row->write(vcpu, msr, val) : 1;
 }
 
 /* Power-on alone: INIT keeps MSRs (SDM, Processor State After Reset). */

@@ -36,6 +36,8 @@ u64 aerie_guest_xcr0_mask(struct aerie_vm *vm);
 
 /* Once, before any VM exists. */
 void aerie_msr_init(void);
+/* Which MSRs the VM's processors have; after aerie_cpuid_create(). */
+void aerie_msr_create(struct aerie_vm *vm);
 /* RDMSR and WRMSR by the guest. 0, or 1 for #GP(0). Context: vCPU loaded. */
 int aerie_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);

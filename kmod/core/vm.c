@@ -421,6 +421,7 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_cpuid_create(vm);
 	if (err)
 		goto err_mem;
+	aerie_msr_create(vm);
 	if ((vm->mem.ram[vm->mem.nr_ram - 1].end - 1) >> aerie_guest_phys_bits(vm)) {
 		err = aerie_refuse(why, -EINVAL, AERIE_A_MEMORY,
 				   "memory reaches beyond what the guest's processors can address");

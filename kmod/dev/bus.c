@@ -149,15 +149,16 @@ static __always_inline struct aerie_range *bus_find(struct aerie_bus *bus,
 	if (unlikely(!table || last < addr))
 		return NULL;
 	i = vcpu ? vcpu->bus_hint : 0;
-	if (i >= table->nr || addr < table->entries[i].base || addr > table->entries[i].last) {
-		i = bus_search(table, addr);
-		if (i == table->nr || addr < table->entries[i].base)
-			return NULL;
-		if (vcpu)
-			vcpu->bus_hint = i;
-	}
 	entry = &table->entries[i];
-	return likely(last <= entry->last) ? READ_ONCE(entry->range) : NULL;
+	if (likely(i < table->nr && addr >= entry->base && last <= entry->last))
+		return READ_ONCE(entry->range);
+	i = bus_search(table, addr);
+	entry = &table->entries[i];
+	if (i == table->nr || addr < entry->base || last > entry->last)
+		return NULL;
+	if (vcpu)
+		vcpu->bus_hint = i;
+	return READ_ONCE(entry->range);
 }
 
 static u64 size_mask(unsigned int size)

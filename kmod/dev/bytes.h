@@ -6,17 +6,22 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
-static inline u64 aerie_bytes_read(void *chip, u64 off, unsigned int size,
-				   u8 (*read)(void *chip, u64 off))
+/* Apart, so that the common case saves no registers for it. */
+static noinline __maybe_unused u64 aerie_bytes_read_more(void *chip, u64 off, unsigned int size,
+							 u8 (*read)(void *chip, u64 off))
 {
 	unsigned int i;
 	u64 val = 0;
 
-	if (likely(size == 1))
-		return read(chip, off);
 	for (i = 0; i < size; i++)
 		val |= (u64)read(chip, off + i) << (8 * i);
 	return val;
+}
+
+static __always_inline u64 aerie_bytes_read(void *chip, u64 off, unsigned int size,
+					    u8 (*read)(void *chip, u64 off))
+{
+	return likely(size == 1) ? read(chip, off) : aerie_bytes_read_more(chip, off, size, read);
 }
 
 static inline void aerie_bytes_write(void *chip, u64 off, unsigned int size, u64 val,

@@ -139,6 +139,18 @@ static void decode_cr(const struct svm_control *c, u32 code, bool assists,
 		exit->cr.reg = c->exit_info_1 & 15;
 }
 
+/* APM, IOIO Intercepts. */
+static void decode_io(const struct svm_control *c, struct aerie_exit *exit)
+{
+	const u64 info = c->exit_info_1;
+
+	exit->pio.port = info >> 16;
+	exit->pio.size = info >> SVM_IOIO_SIZE_SHIFT & 7;
+	exit->pio.in = info & SVM_IOIO_TYPE_MASK;
+	exit->pio.string = info & SVM_IOIO_STR_MASK;
+	exit->pio.rep = info & BIT(SVM_IOIO_REP_SHIFT);
+}
+
 static void decode_exception(const struct svm_vmcb *vmcb, u8 vector, struct aerie_exit *exit)
 {
 	exit->exc.vector = vector;
@@ -198,7 +210,8 @@ void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *ex
 
 	switch (exit->kind) {
 	case AERIE_EXIT_PIO:
-		exit->insn_len = insn_len(vmcb->save.rip, svm_decode_io(vmcb, exit));
+		decode_io(c, exit);
+		exit->insn_len = insn_len(vmcb->save.rip, c->exit_info_2);
 		break;
 	case AERIE_EXIT_RDMSR:
 		exit->msr.write = c->exit_info_1 & 1;

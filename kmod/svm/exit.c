@@ -114,28 +114,37 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 	if (!kind || save->rflags & X86_EFLAGS_TF || !exit_plain(svm, c))
 		return AERIE_FAST_NO;
 	exit->kind = kind;
-	switch (kind) {
-	case AERIE_EXIT_PIO:
-		exit->insn_len = len_to(save->rip, svm_decode_io(svm->vmcb, exit));
-		break;
-	case AERIE_EXIT_FAULT:
-		if (!svm_decode_fault(c, svm_caps.decode_assists, exit))
-			return AERIE_FAST_NO;
-		fallthrough;
-	default:
-		svm->vcpu.regs[AERIE_REG_RIP] = save->rip;
-		svm->vcpu.regs[AERIE_REG_CR3] = save->cr3;
-		svm->vcpu.regs_avail |= BIT(AERIE_REG_RIP) | BIT(AERIE_REG_CR3);
-		exit->code64 = svm->vcpu.efer & EFER_LMA &&
-			       svm_attr_from_hw(save->cs.attr, 0) & AERIE_SEG_L;
-		exit->cpl = save->cpl;
-		break;
-	}
+	if (kind == AERIE_EXIT_FAULT && !svm_decode_fault(c, svm_caps.decode_assists, exit))
+		return AERIE_FAST_NO;
+	svm->vcpu.regs[AERIE_REG_RIP] = save->rip;
+	svm->vcpu.regs[AERIE_REG_CR3] = save->cr3;
+	svm->vcpu.regs_avail |= BIT(AERIE_REG_RIP) | BIT(AERIE_REG_CR3);
+	exit->code64 = svm->vcpu.efer & EFER_LMA &&
+		       svm_attr_from_hw(save->cs.attr, 0) & AERIE_SEG_L;
+	exit->cpl = save->cpl;
 	done = aerie_fast_decoded(&svm->vcpu, exit);
 	if (done && exit->insn_len) {
 		save->rip += exit->insn_len;
 		save->rflags &= ~(u64)X86_EFLAGS_RF;
 	}
+	return done;
+}
+
+/* APM, IOIO Intercepts: the RIP behind the instruction is always there. */
+static noinline enum aerie_fast fast_pio(struct svm_vcpu *svm, struct svm_control *c,
+					 struct svm_save *save, struct aerie_exit *exit)
+{
+	u64 info = c->exit_info_1, next = c->exit_info_2;
+	enum aerie_fast done;
+
+	if (info & SVM_IOIO_STR_MASK || !len_to(save->rip, next) ||
+	    save->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF) || !exit_plain(svm, c))
+		return AERIE_FAST_NO;
+	exit->kind = AERIE_EXIT_PIO;
+	done = aerie_fast_pio(&svm->vcpu, info >> 16, info >> SVM_IOIO_SIZE_SHIFT & 7,
+			      info & SVM_IOIO_TYPE_MASK);
+	if (done)
+		save->rip = next;
 	return done;
 }
 
@@ -151,8 +160,10 @@ static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_con
 					      AERIE_FAST_NO;
 	kind = fast_kinds[code];
 	if (!(kind & SIMPLE)) {
+		if (code == SVM_EXIT_IOIO)
+			return fast_pio(svm, c, save, exit);
 		if (code != SVM_EXIT_MSR)
-			return fast_decoded(svm, kind, exit);
+			return AERIE_FAST_NO;
 		kind = c->exit_info_1 & 1 ? AERIE_EXIT_WRMSR : AERIE_EXIT_RDMSR;
 	}
 	kind &= ~SIMPLE;

@@ -101,25 +101,6 @@ void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *ex
 bool svm_decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit);
 void svm_decode_event(const struct svm_vmcb *vmcb, struct aerie_event *event);
 
-/**
- * svm_decode_io() - what a port access says (APM, IOIO Intercepts)
- * @vmcb: after #VMEXIT
- * @exit: its @pio is filled
- *
- * Return: the RIP of the next instruction.
- */
-static inline u64 svm_decode_io(const struct svm_vmcb *vmcb, struct aerie_exit *exit)
-{
-	const u64 info = vmcb->control.exit_info_1;
-
-	exit->pio.port = info >> 16;
-	exit->pio.size = info >> SVM_IOIO_SIZE_SHIFT & 7;
-	exit->pio.in = info & SVM_IOIO_TYPE_MASK;
-	exit->pio.string = info & SVM_IOIO_STR_MASK;
-	exit->pio.rep = info & BIT(SVM_IOIO_REP_SHIFT);
-	return vmcb->control.exit_info_2;
-}
-
 /* exit.c */
 int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 const char *svm_reason_name(u32 hw_reason);

@@ -136,13 +136,12 @@ void vmx_decode_dr(u64 qual, struct aerie_exit *exit)
 	exit->dr.decoded = true;
 }
 
-/* SDM, Exit Qualification for I/O Instructions. */
 void vmx_decode_pio(u64 qual, struct aerie_exit *exit)
 {
-	exit->pio.size = (qual & 7) + 1;
-	exit->pio.in = qual & BIT(3);
-	exit->pio.string = qual & BIT(4);
-	exit->pio.rep = qual & BIT(5);
+	exit->pio.size = (qual & VMX_IO_SIZE) + 1;
+	exit->pio.in = qual & VMX_IO_IN;
+	exit->pio.string = qual & VMX_IO_STRING;
+	exit->pio.rep = qual & VMX_IO_REP;
 	exit->pio.port = qual >> 16;
 }
 

@@ -22,6 +22,12 @@ struct vmx_reason {
 const struct vmx_reason *vmx_reason(u32 basic);
 const char *vmx_reason_name(u32 hw_reason);
 
+/* SDM, Exit Qualification for I/O Instructions: one less than the size in bytes, then flags. */
+#define VMX_IO_SIZE	7u
+#define VMX_IO_IN	BIT(3)
+#define VMX_IO_STRING	BIT(4)
+#define VMX_IO_REP	BIT(5)
+
 /* Exit qualifications to @exit (SDM, Exit Qualification for ...). */
 void vmx_decode_cr(u64 qual, struct aerie_exit *exit);
 void vmx_decode_dr(u64 qual, struct aerie_exit *exit);

@@ -140,18 +140,15 @@ static bool entry_refused(struct vmx_vcpu *vmx)
 	return rule;
 }
 
-/* Of a kind below: there is nothing to decode. */
-#define SIMPLE	0x80
-
 /* Exits that may be for the fast path, by the exit reason. */
 static const u8 fast_kinds[] = {
-	[EXIT_REASON_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
-	[EXIT_REASON_INVD] = AERIE_EXIT_INVD | SIMPLE,
+	[EXIT_REASON_CPUID] = AERIE_EXIT_CPUID,
+	[EXIT_REASON_INVD] = AERIE_EXIT_INVD,
 	[EXIT_REASON_IO_INSTRUCTION] = AERIE_EXIT_PIO,
-	[EXIT_REASON_VMCALL] = AERIE_EXIT_HYPERCALL | SIMPLE,
-	[EXIT_REASON_MSR_READ] = AERIE_EXIT_RDMSR | SIMPLE,
-	[EXIT_REASON_MSR_WRITE] = AERIE_EXIT_WRMSR | SIMPLE,
-	[EXIT_REASON_WBINVD] = AERIE_EXIT_WBINVD | SIMPLE,
+	[EXIT_REASON_VMCALL] = AERIE_EXIT_HYPERCALL,
+	[EXIT_REASON_MSR_READ] = AERIE_EXIT_RDMSR,
+	[EXIT_REASON_MSR_WRITE] = AERIE_EXIT_WRMSR,
+	[EXIT_REASON_WBINVD] = AERIE_EXIT_WBINVD,
 	[EXIT_REASON_EPT_VIOLATION] = AERIE_EXIT_FAULT,
 };
 
@@ -185,22 +182,21 @@ static __always_inline bool carries(u64 rip, u64 next)
 	return (u32)next < (u32)rip;
 }
 
-static noinline enum aerie_fast fast_decoded(struct vmx_vcpu *vmx, u8 kind, u64 rip,
-					     struct aerie_exit *exit)
+static noinline enum aerie_fast fast_fault(struct vmx_vcpu *vmx, u64 rip,
+					   struct aerie_exit *exit)
 {
-	exit->kind = kind;
 	vmx->vcpu.regs[AERIE_REG_RIP] = rip;
 	vmx->vcpu.regs_avail |= BIT(AERIE_REG_RIP);
-	if (kind == AERIE_EXIT_FAULT) {
-		if (!decode_fault(vmx, exit))
-			return AERIE_FAST_NO;
-	} else {
-		exit->insn_len = vmx_read(VM_EXIT_INSTRUCTION_LEN);
-		if (unlikely(carries(rip, rip + exit->insn_len)))
-			return AERIE_FAST_NO;
-		vmx_decode_pio(vmx_read(EXIT_QUALIFICATION), exit);
-	}
-	return aerie_fast_decoded(&vmx->vcpu, exit);
+	return decode_fault(vmx, exit) ? aerie_fast_decoded(&vmx->vcpu, exit) : AERIE_FAST_NO;
+}
+
+static enum aerie_fast fast_pio(struct vmx_vcpu *vmx)
+{
+	u64 qual = vmx_read(EXIT_QUALIFICATION);
+
+	if (qual & VMX_IO_STRING)
+		return AERIE_FAST_NO;
+	return aerie_fast_pio(&vmx->vcpu, qual >> 16, (qual & VMX_IO_SIZE) + 1, qual & VMX_IO_IN);
 }
 
 /*
@@ -224,14 +220,14 @@ static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, struct aerie_e
 	if (rflags & X86_EFLAGS_TF)
 		return AERIE_FAST_NO;
 	rip = vmx_read(GUEST_RIP);
-	if (likely(kind & SIMPLE)) {
-		exit->kind = kind & ~SIMPLE;
+	exit->kind = kind;
+	if (likely(kind != AERIE_EXIT_FAULT)) {
 		next = rip + vmx_read(VM_EXIT_INSTRUCTION_LEN);
 		if (unlikely(carries(rip, next)))
 			return AERIE_FAST_NO;
-		done = aerie_fast(vcpu, exit->kind);
+		done = kind == AERIE_EXIT_PIO ? fast_pio(vmx) : aerie_fast(vcpu, kind);
 	} else {
-		done = fast_decoded(vmx, kind, rip, exit);
+		done = fast_fault(vmx, rip, exit);
 		next = rip + exit->insn_len;
 		if (next == rip)
 			return done;

@@ -82,6 +82,14 @@ int aerie_lapic_msr_write(struct aerie_vcpu *v, u32 msr, u64 val)
 	return 0;
 }
 
+/* These two features the guest's processor has not. */
+static void without(u64 one, u64 other)
+{
+	features[0] = one;
+	features[1] = other;
+	aerie_msr_create(&vm);
+}
+
 static void cpu(bool is_amd)
 {
 	memset(&vm, 0, sizeof(vm));
@@ -89,7 +97,7 @@ static void cpu(bool is_amd)
 	vcpu.vm = &vm;
 	amd = is_amd;
 	lfence = true;
-	features[0] = features[1] = ~0ull;
+	without(~0ull, ~0ull);
 	arch_caps = 0;
 	barriers = 0;
 	aerie_msr_reset(&vcpu);
@@ -195,12 +203,10 @@ TEST(read_only_and_write_only)
 TEST(features_gate)
 {
 	cpu(false);
-	features[0] = X86_FEATURE_RDTSCP;
-	features[1] = X86_FEATURE_ARCH_CAPABILITIES;
+	without(X86_FEATURE_RDTSCP, X86_FEATURE_ARCH_CAPABILITIES);
 	EXPECT_EQ(rd(MSR_TSC_AUX), GP);
 	EXPECT_EQ(rd(MSR_IA32_ARCH_CAPABILITIES), GP);
-	features[0] = X86_FEATURE_XSAVES;
-	features[1] = X86_FEATURE_AMD_IBPB;
+	without(X86_FEATURE_XSAVES, X86_FEATURE_AMD_IBPB);
 	EXPECT_EQ(rd(MSR_IA32_XSS), GP);
 	EXPECT_EQ(wr(MSR_IA32_PRED_CMD, 1), 1);
 	EXPECT_EQ(barriers, 0);
@@ -240,14 +246,14 @@ TEST(addresses_are_canonical)
 
 	cpu(false);
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		features[0] = X86_FEATURE_LA57;
+		without(X86_FEATURE_LA57, ~0ull);
 		EXPECT_EQ(wr(msrs[i], 0x7fffffffffff), 0);
 		EXPECT_EQ(hw_msr, msrs[i]);
 		EXPECT_EQ(hw_val, 0x7fffffffffff);
 		EXPECT_EQ(wr(msrs[i], 0xffff800000000000), 0);
 		EXPECT_EQ(wr(msrs[i], 0x800000000000), 1);
 		EXPECT_EQ(wr(msrs[i], 0xfffe800000000000), 1);
-		features[0] = ~0ull;
+		without(~0ull, ~0ull);
 		EXPECT_EQ(wr(msrs[i], 0x800000000000), 0);
 		EXPECT_EQ(wr(msrs[i], 0x100000000000000), 1);
 		EXPECT_EQ(hw_val, 0x800000000000);
