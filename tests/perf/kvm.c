@@ -1,31 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs a multiboot payload under /dev/kvm, as the peer in benchmarks: one vCPU,
- * the in-kernel interrupt controllers and timer, COM1 output to stdout, until
- * the payload writes the ACPI S5 value.
+ * Runs a multiboot payload under /dev/kvm, as the peer in benchmarks: the in-kernel
+ * interrupt controllers and timer, COM1 output to stdout, the ACPI PM timer, two
+ * doorbells (eventfds that nobody reads), until the payload writes the ACPI S5 value.
  *
- * usage: kvm [--large] [--memory MIB] PAYLOAD
+ * usage: kvm [--large] [--memory MIB] [--cpus N] [--append TEXT] PAYLOAD
  */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COM1		0x3f8
 #define COM1_LSR	(COM1 + 5)
 #define LSR_EMPTY	0x60
 #define PM1A_CNT	0x604
+#define PM_TMR		0x608
+#define PM_TIMER_HZ	3579545
+#define DOORBELL_PORT	0xd00
+#define DOORBELL_ADDRESS 0xfeb00000u
 #define BOOT_MAGIC	0x2badb002
+#define BOOT_INFO	0x6000
+#define BOOT_CMDLINE	0x6100
+#define BOOT_HAS_CMDLINE 4
 #define TSS_ADDR	0xfffbd000
+#define MAX_CPUS	8
+#define CPUID_DEADLINE	(1u << 24)
 
 static uint8_t *ram;
 static size_t ram_bytes;
@@ -80,7 +94,9 @@ static void flat(struct kvm_segment *s, int code)
 /* Multiboot's machine state: 32-bit flat, paging off. */
 static void set_state(int vcpu, uint32_t entry)
 {
-	struct kvm_regs regs = { .rip = entry, .rax = BOOT_MAGIC, .rflags = 2 };
+	struct kvm_regs regs = {
+		.rip = entry, .rax = BOOT_MAGIC, .rbx = BOOT_INFO, .rflags = 2,
+	};
 	struct kvm_sregs s;
 
 	xioctl(vcpu, KVM_GET_SREGS, &s, "KVM_GET_SREGS");
@@ -94,16 +110,54 @@ static void set_state(int vcpu, uint32_t entry)
 	xioctl(vcpu, KVM_SET_REGS, &regs, "KVM_SET_REGS");
 }
 
-static void set_cpuid(int kvm, int vcpu)
+/* What KVM can do, TSC deadlines among it: those it tells by a capability of their own. */
+static void set_cpuid(int kvm, int vcpu, unsigned int id)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
+	unsigned int i;
 
 	if (!c)
 		err(1, "calloc");
 	c->nent = 256;
 	xioctl(kvm, KVM_GET_SUPPORTED_CPUID, c, "KVM_GET_SUPPORTED_CPUID");
+	for (i = 0; i < c->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &c->entries[i];
+
+		if (e->function != 1)
+			continue;
+		e->ebx = (e->ebx & 0xffffff) | id << 24;
+		if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+			e->ecx |= CPUID_DEADLINE;
+	}
 	xioctl(vcpu, KVM_SET_CPUID2, c, "KVM_SET_CPUID2");
 	free(c);
+}
+
+/* An access by the guest is counted by an eventfd, which is all that comes of it. */
+static void add_doorbell(int vm, uint64_t addr, uint32_t len, uint32_t flags)
+{
+	struct kvm_ioeventfd e = {
+		.addr = addr, .len = len, .flags = flags, .fd = eventfd(0, EFD_NONBLOCK),
+	};
+
+	xioctl(vm, KVM_IOEVENTFD, &e, "KVM_IOEVENTFD");
+}
+
+static uint32_t pm_timer(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint32_t)(ts.tv_sec * PM_TIMER_HZ +
+			  ts.tv_nsec * (uint64_t)PM_TIMER_HZ / 1000000000);
+}
+
+static void port_in(struct kvm_run *r, uint8_t *data)
+{
+	uint32_t val = r->io.port == COM1_LSR ? LSR_EMPTY : r->io.port == PM_TMR ? pm_timer() : 0;
+
+	memset(data, 0, r->io.size * r->io.count);
+	memcpy(data, &val, r->io.size);
 }
 
 static int run(int vcpu, struct kvm_run *r)
@@ -111,44 +165,94 @@ static int run(int vcpu, struct kvm_run *r)
 	for (;;) {
 		uint8_t *data;
 
-		xioctl(vcpu, KVM_RUN, NULL, "KVM_RUN");
+		/* A processor that waits to be started is told to try again. */
+		if (ioctl(vcpu, KVM_RUN, NULL) < 0) {
+			if (errno == EAGAIN)
+				continue;
+			err(1, "KVM_RUN");
+		}
 		if (r->exit_reason != KVM_EXIT_IO) {
 			warnx("unexpected exit %u", r->exit_reason);
 			return 1;
 		}
 		data = (uint8_t *)r + r->io.data_offset;
-		if (r->io.direction == KVM_EXIT_IO_IN) {
-			memset(data, r->io.port == COM1_LSR ? LSR_EMPTY : 0,
-			       r->io.size * r->io.count);
-			continue;
-		}
-		if (r->io.port == COM1)
+		if (r->io.direction == KVM_EXIT_IO_IN)
+			port_in(r, data);
+		else if (r->io.port == COM1)
 			fwrite(data, 1, r->io.count, stdout);
-		if (r->io.port == PM1A_CNT)
+		else if (r->io.port == PM1A_CNT)
 			return 0;
 	}
 }
+
+static struct vcpu {
+	int fd;
+	struct kvm_run *run;
+} vcpus[MAX_CPUS];
+
+static void create_vcpu(int kvm, int vm, unsigned int id)
+{
+	struct vcpu *v = &vcpus[id];
+	int size;
+
+	v->fd = xioctl(vm, KVM_CREATE_VCPU, (void *)(uintptr_t)id, "KVM_CREATE_VCPU");
+	size = xioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
+	v->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED)
+		err(1, "vCPU");
+	set_cpuid(kvm, v->fd, id);
+}
+
+static void *run_other(void *arg)
+{
+	struct vcpu *v = arg;
+
+	exit(run(v->fd, v->run));
+}
+
+static void boot_info(unsigned int cpus, const char *append)
+{
+	uint32_t *info = (uint32_t *)(ram + BOOT_INFO);
+
+	info[0] = BOOT_HAS_CMDLINE;
+	info[4] = BOOT_CMDLINE;
+	snprintf((char *)ram + BOOT_CMDLINE, 1024, "cpus=%u port=%u address=%u %s",
+		 cpus, DOORBELL_PORT, DOORBELL_ADDRESS, append);
+}
+
+static const struct option options[] = {
+	{ "large", no_argument, NULL, 'l' },
+	{ "memory", required_argument, NULL, 'm' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "append", required_argument, NULL, 'a' },
+	{ }
+};
 
 int main(int argc, char **argv)
 {
 	struct kvm_userspace_memory_region region = { .slot = 0 };
 	struct kvm_pit_config pit = { .flags = 0 };
-	int large = 0, kvm, vm, vcpu, size;
+	unsigned int cpus = 1, i;
+	const char *append = "";
+	int large = 0, kvm, vm, c;
 	size_t mib = 128;
-	struct kvm_run *r;
 	uint32_t entry;
+	pthread_t t;
 
-	while (argc > 2 && !strncmp(argv[1], "--", 2)) {
-		if (!strcmp(argv[1], "--large")) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (c == 'l')
 			large = 1;
-		} else if (!strcmp(argv[1], "--memory")) {
-			mib = strtoul(argv[2], NULL, 0);
-			argv++, argc--;
-		}
-		argv++, argc--;
+		else if (c == 'm')
+			mib = strtoul(optarg, NULL, 0);
+		else if (c == 'c')
+			cpus = strtoul(optarg, NULL, 0);
+		else if (c == 'a')
+			append = optarg;
+		else
+			return 2;
 	}
-	if (argc != 2)
-		errx(2, "usage: kvm [--large] [--memory MIB] PAYLOAD");
+	if (optind != argc - 1 || cpus < 1 || cpus > MAX_CPUS)
+		errx(2, "usage: kvm [--large] [--memory MIB] [--cpus N] [--append TEXT] PAYLOAD");
 	ram_bytes = mib << 20;
 	ram = mmap(NULL, ram_bytes + (2 << 20), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -156,7 +260,8 @@ int main(int argc, char **argv)
 		err(1, "guest memory");
 	ram = (uint8_t *)(((uintptr_t)ram + (2 << 20) - 1) & ~(uintptr_t)((2 << 20) - 1));
 	madvise(ram, ram_bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	entry = load_elf(argv[1]);
+	entry = load_elf(argv[optind]);
+	boot_info(cpus, append);
 
 	kvm = open("/dev/kvm", O_RDWR);
 	if (kvm < 0)
@@ -168,12 +273,14 @@ int main(int argc, char **argv)
 	region.memory_size = ram_bytes;
 	region.userspace_addr = (uintptr_t)ram;
 	xioctl(vm, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
-	vcpu = xioctl(vm, KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
-	size = xioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
-	r = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (r == MAP_FAILED)
-		err(1, "vCPU");
-	set_cpuid(kvm, vcpu);
-	set_state(vcpu, entry);
-	return run(vcpu, r);
+	add_doorbell(vm, DOORBELL_PORT, 1, KVM_IOEVENTFD_FLAG_PIO);
+	add_doorbell(vm, DOORBELL_ADDRESS, 4, 0);
+	for (i = 0; i < cpus; i++)
+		create_vcpu(kvm, vm, i);
+	set_state(vcpus[0].fd, entry);
+	for (i = 1; i < cpus; i++) {
+		if (pthread_create(&t, NULL, run_other, &vcpus[i]))
+			errx(1, "pthread_create");
+	}
+	return run(vcpus[0].fd, vcpus[0].run);
 }

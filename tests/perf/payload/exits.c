@@ -2,18 +2,32 @@
 /*
  * What exits cost: for each kind a loop of instructions that exit, timed with the
  * TSC in batches. One line a kind: "exits NAME COUNT: TICKS...", a batch of COUNT
- * exits each; scripts/bench makes figures of them. "nop" has no exits: it says how
- * many ticks an instruction takes, which is 1 where the TSC counts instructions.
+ * exits each, or "skip NAME: WHY"; scripts/bench makes figures of them. "nop" has no
+ * exits: it says how many ticks an instruction takes, which is 1 where the TSC
+ * counts instructions.
+ *
+ * Command line: port=PORT and address=ADDRESS are what the doorbell kinds write to.
  */
 #include "guest.h"
 
 #define BATCHES		16
 #define COUNT		256
+#define ROUND_TRIPS	32
 #define NOPS		100
 #define PAGE		4096ull
 #define LARGE		(2ull << 20)
 /* Memory that nobody has touched; the payload itself lies far below. */
 #define FRESH		(32ull << 20)
+
+#define VEC		0x60
+#define VEC_PING	0x61
+#define VEC_PONG	0x62
+#define NOBODY		0x77		/* no local APIC has this ID */
+#define FAR_TICKS	(1ull << 32)	/* a timer that ends long after its loop */
+
+#define X2(reg)		(0x800 + (reg) / 16)
+#define FEATURE_DEADLINE BIT(24)	/* CPUID 1, ECX */
+#define FEATURE_ERMS	BIT(9)		/* CPUID 7, EBX: fast byte-wise strings */
 
 static u64 ticks[BATCHES];
 
@@ -28,18 +42,22 @@ static void report(const char *name, u32 count)
 }
 
 /* The first batch comes twice: what is cold the first time is warm the second. */
-#define MEASURE(name, count, stmt) do {				\
+#define MEASURE(name, count, ...) do {				\
 	u32 _b, _i;						\
 	u64 _start;						\
 								\
 	for (_b = 0; _b <= BATCHES; _b++) {			\
 		_start = rdtsc();				\
-		for (_i = 0; _i < (count); _i++)		\
-			stmt;					\
+		for (_i = 0; _i < (count); _i++) {		\
+			__VA_ARGS__;				\
+		}						\
 		ticks[_b % BATCHES] = rdtsc() - _start;		\
 	}							\
 	report(name, count);					\
 } while (0)
+
+/* @val with @bit the other way round, then as it was: a new value every time. */
+#define FLIP(val, bit)	((val) ^ (~_i & 1 ? (bit) : 0))
 
 /* An unknown one; the kinds of processor have an instruction each. */
 static void hypercall(bool intel)
@@ -55,20 +73,133 @@ static void hypercall(bool intel)
 TEST(exits)
 {
 	bool intel = cpuid(0, 0).b == 0x756e6547;	/* "Genu" */
+	u16 port = boot_option("port=", 0);
 
 	MEASURE("nop", COUNT, asm volatile(".rept %c0; nop; .endr" :: "i"(NOPS)));
 	MEASURE("cpuid", COUNT, cpuid(0, 0));
-	MEASURE("rdmsr", COUNT, rdmsr(MSR_APIC_BASE));
-	/* A new value every time, the old one in the end. */
-	MEASURE("wrmsr", COUNT, wrmsr(MSR_TSC_ADJUST, ~_i & 1));
 	MEASURE("hypercall", COUNT, hypercall(intel));
-	MEASURE("pio", COUNT, inb(0x21));
-	MEASURE("lapic-mmio", COUNT, mmio_read32(LAPIC + APIC_VERSION));
+	MEASURE("rdmsr", COUNT, rdmsr(MSR_APIC_BASE));
+	MEASURE("wrmsr", COUNT, wrmsr(MSR_TSC_ADJUST, FLIP(0, 1)));
 	MEASURE("wbinvd", COUNT, asm volatile("wbinvd" ::: "memory"));
+	MEASURE("pio", COUNT, inb(0x21));
+	MEASURE("doorbell-pio", COUNT, outb(0xff, port));
 }
 
-/* A batch is the pages of 2 MiB, which is one exit if the host has large pages for it. */
-TEST(first_touch)
+/* Device registers in memory; the local APIC is in xAPIC mode until the next test. */
+TEST(mmio)
+{
+	u64 address = boot_option("address=", 0);
+
+	apic_enable();
+	mmio_write32(IOAPIC, 1);	/* the version register */
+	MEASURE("lapic-mmio", COUNT, mmio_read32(LAPIC + APIC_VERSION));
+	MEASURE("lapic-eoi", COUNT, mmio_write32(LAPIC + APIC_EOI, 0));
+	MEASURE("ioapic-mmio", COUNT, mmio_read32(IOAPIC + 0x10));
+	MEASURE("doorbell-mmio", COUNT, mmio_write32(address, 1));
+}
+
+/* ---- Interrupts: short handlers without the library's way through C ------------ */
+
+struct frame {
+	u64 rip, cs, rflags, rsp, ss;
+};
+
+static volatile u32 pings, pongs;
+
+/* QEMU's TCG may let one in between STI and HLT, which then has nothing to wait for. */
+static inline void end_interrupt(struct frame *f)
+{
+	if (*(u8 *)f->rip == 0xf4)
+		f->rip++;
+	wrmsr(X2(APIC_EOI), 0);
+}
+
+static __attribute__((interrupt)) void on_self(struct frame *f)
+{
+	end_interrupt(f);
+}
+
+static __attribute__((interrupt)) void on_ping(struct frame *f)
+{
+	pings++;
+	end_interrupt(f);
+}
+
+static __attribute__((interrupt)) void on_pong(struct frame *f)
+{
+	pongs++;
+	end_interrupt(f);
+}
+
+static void take(u8 vector, void (*fn)(struct frame *f))
+{
+	u64 offset = (u64)fn;
+
+	idt[vector] = (struct gate) {
+		.offset0 = offset, .offset1 = offset >> 16, .offset2 = offset >> 32,
+		.selector = SEL_CODE64, .type = 0x8e,
+	};
+}
+
+static void send(u32 dest, u8 vector)
+{
+	wrmsr(X2(APIC_ICR), (u64)dest << 32 | ICR_ASSERT | vector);
+}
+
+TEST(x2apic)
+{
+	u32 self;
+
+	if (!has_x2apic())
+		die("no x2APIC");
+	apic_to_x2();
+	self = apic_id();
+	take(VEC, on_self);
+	MEASURE("x2apic-eoi", COUNT, wrmsr(X2(APIC_EOI), 0));
+	MEASURE("x2apic-icr", COUNT, send(NOBODY, VEC));
+	sti();
+	MEASURE("self-ipi", COUNT, send(self, VEC));
+	cli();
+	MEASURE("hlt-wake", COUNT, send(self, VEC); sti_hlt_cli());
+}
+
+TEST(timer)
+{
+	u64 deadline = rdtsc() + FAR_TICKS;
+
+	if (!apic_is_x2())
+		apic_to_x2();
+	take(VEC, on_self);
+	apic_write(APIC_LVT_TIMER, VEC);
+	apic_write(APIC_TIMER_DIV, 0xb);	/* by 1 */
+	MEASURE("timer-oneshot", COUNT, wrmsr(X2(APIC_TIMER_INIT), (1u << 30) + _i));
+	apic_write(APIC_TIMER_INIT, 0);
+	if (cpuid(1, 0).c & FEATURE_DEADLINE) {
+		apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VEC);
+		MEASURE("tsc-deadline", COUNT, wrmsr(MSR_TSC_DEADLINE, deadline++));
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	} else {
+		printf("skip tsc-deadline: CPUID offers none\n");
+	}
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+}
+
+/* What need not exit where the processor can do without. */
+TEST(registers)
+{
+	u64 cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4();
+
+	MEASURE("cr0-wp", COUNT, write_cr0(FLIP(cr0, CR0_WP)));
+	MEASURE("cr4-pge", COUNT, write_cr4(FLIP(cr4, CR4_PGE)));
+	MEASURE("cr3", COUNT, write_cr3(cr3));
+	MEASURE("cr8", COUNT, write_cr8(FLIP(0, 1)));
+	MEASURE("dr0", COUNT, write_dr0(_i));
+	MEASURE("dr7", COUNT, write_dr7(0x400));
+	MEASURE("rdtsc", COUNT, asm volatile("rdtsc" ::: "eax", "edx"));
+	MEASURE("invlpg", COUNT, invlpg(FRESH));
+}
+
+static void touch_all(const char *name)
 {
 	u32 b, count = LARGE / PAGE;
 	u64 addr = FRESH, end, start;
@@ -79,5 +210,78 @@ TEST(first_touch)
 			WRITE_ONCE(*(u8 *)addr, 1);
 		ticks[b % BATCHES] = rdtsc() - start;
 	}
-	report("touch", count);
+	report(name, count);
+}
+
+static void clear(void *to, u64 bytes, bool by_byte)
+{
+	u64 n = by_byte ? bytes : bytes / 8;
+
+	if (by_byte)
+		asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory");
+	else
+		asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(0ull) : "memory");
+}
+
+/*
+ * A batch is the pages of 2 MiB, which is one exit if the host has large pages for it.
+ * What is no hypervisor's cost: the loop, and clearing memory as a kernel does.
+ */
+TEST(touch)
+{
+	bool erms = cpuid(7, 0).b & FEATURE_ERMS;
+	u64 start;
+	u32 b;
+
+	touch_all("touch");
+	touch_all("loop");
+	for (b = 0; b < BATCHES; b++) {
+		start = rdtsc();
+		clear((void *)FRESH, LARGE, erms);
+		ticks[b] = rdtsc() - start;
+	}
+	report("clear", LARGE / PAGE);
+}
+
+/* ---- Two processors ---------------------------------------------------------- */
+
+static volatile bool stop;
+
+static void answer(void *arg)
+{
+	u32 seen = 0;
+
+	apic_to_x2();
+	for (;;) {
+		while (pings == seen)
+			sti_hlt_cli();
+		seen = pings;
+		if (stop)
+			return;
+		send(cpus[0].apic_id, VEC_PONG);
+	}
+}
+
+/* There and back; both halt in between. */
+static void call(void)
+{
+	u32 seen = pongs;
+
+	send(cpus[1].apic_id, VEC_PING);
+	while (pongs == seen)
+		sti_hlt_cli();
+}
+
+TEST(two)
+{
+	if (smp_start() < 2)
+		SKIP("one processor");
+	apic_to_x2();
+	take(VEC_PING, on_ping);
+	take(VEC_PONG, on_pong);
+	cpu_start(1, answer, NULL);
+	MEASURE("ipi", ROUND_TRIPS, call());
+	stop = true;
+	send(cpus[1].apic_id, VEC_PING);
+	cpu_wait(1);
 }
