@@ -39,9 +39,9 @@ enum aerie_fast aerie_fast_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int s
 struct aerie_exit;
 
 /**
- * aerie_fast_decoded() - the same for nested faults, or where the length is not known
+ * aerie_fast_decoded() - the same where there are operands, or no length is known
  * @vcpu: as above
- * @exit: @kind, and of a fault @insn_len and @fault; @code64 and @cpl. Updates
+ * @exit: @kind, and of a nested fault @fault; @code64 and @cpl. Updates
  *	@kind and @insn_len, which is 0 where the instruction is executed again
  *
  * Besides moving RIP the caller clears RF where @insn_len is not 0.

@@ -24,6 +24,7 @@
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/sched.h>
+#include <asm/processor-flags.h>
 #include <asm/tsc.h>
 
 #include "core/core.h"
@@ -154,6 +155,31 @@ static bool fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	return fast_mmio(vcpu, exit, aerie_lapic_claims(vcpu, gpa));
 }
 
+/* What changes no mode and loads nothing: the rest of a write of CR0 or CR4 may wait. */
+#define FAST_CR0	(X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM)
+#define FAST_CR4	(X86_CR4_DE | X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_SMAP)
+
+/* MOV to CR0 or CR4 in 64-bit code, where it does not decide how code is executed. */
+static noinline bool fast_cr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+{
+	const struct aerie_insn *insn = aerie_fetch_fast(vcpu, exit);
+	u64 val;
+
+	if (!insn || insn->map != 1 || insn->opcode != 0x22 || insn->lock)
+		return false;
+	exit->insn_len = insn->len;
+	val = aerie_reg_read(vcpu, insn->rm);
+	switch (insn->reg) {
+	case 0:
+		return !((val ^ aerie_reg_read(vcpu, AERIE_REG_CR0)) & ~(u64)FAST_CR0) &&
+		       !aerie_cr0_write(vcpu, val);
+	case 4:
+		return !((val ^ aerie_reg_read(vcpu, AERIE_REG_CR4)) & ~(u64)FAST_CR4) &&
+		       !aerie_cr4_write(vcpu, val);
+	}
+	return false;
+}
+
 static __always_inline enum aerie_fast again(struct aerie_vcpu *vcpu, unsigned int kind)
 {
 	u64 now;
@@ -213,14 +239,21 @@ enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *e
 
 	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
 		return AERIE_FAST_NO;
-	if (exit->kind != AERIE_EXIT_FAULT) {
+	switch (exit->kind) {
+	case AERIE_EXIT_FAULT:
+		if (!fast_fault(vcpu, exit))
+			return AERIE_FAST_NO;
+		break;
+	case AERIE_EXIT_CR:
+		if (!fast_cr(vcpu, exit))
+			return AERIE_FAST_NO;
+		break;
+	default:
 		insn = aerie_fetch_fast(vcpu, exit);
 		if (!insn)
 			return AERIE_FAST_NO;
 		exit->insn_len = insn->len;
 		return aerie_fast(vcpu, exit->kind);
 	}
-	if (!fast_fault(vcpu, exit))
-		return AERIE_FAST_NO;
 	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, exit->kind);
 }

@@ -79,6 +79,9 @@ static void decode_exit(struct svm_vcpu *svm, struct aerie_exit *exit)
 
 /* Exits that may be for the fast path, by the exit code. Nested faults are one more. */
 static const u8 fast_kinds[] = {
+	[SVM_EXIT_WRITE_CR0] = AERIE_EXIT_CR,
+	[SVM_EXIT_WRITE_CR4] = AERIE_EXIT_CR,
+	[SVM_EXIT_CR0_SEL_WRITE] = AERIE_EXIT_CR,
 	[SVM_EXIT_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
 	[SVM_EXIT_INVD] = AERIE_EXIT_INVD | SIMPLE,
 	[SVM_EXIT_IOIO] = AERIE_EXIT_PIO,
@@ -163,7 +166,7 @@ static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_con
 		if (code == SVM_EXIT_IOIO)
 			return fast_pio(svm, c, save, exit);
 		if (code != SVM_EXIT_MSR)
-			return AERIE_FAST_NO;
+			return fast_decoded(svm, kind, exit);
 		kind = c->exit_info_1 & 1 ? AERIE_EXIT_WRMSR : AERIE_EXIT_RDMSR;
 	}
 	kind &= ~SIMPLE;

@@ -256,6 +256,30 @@ TEST(global_pages_and_cr4)
 	EXPECT_EQ(*p, 2);
 }
 
+/* Again and again: what is decoded the first time is remembered. */
+TEST(write_protection_follows_cr0)
+{
+	static u8 page[4096] __attribute__((aligned(4096)));
+	const u64 va = 0x48205000, cr0 = read_cr0() & ~(u64)CR0_WP;
+	volatile u32 *p = (volatile u32 *)va;
+	u64 *pte = pte_of(read_cr3(), va, 1);
+	u32 i;
+
+	*pte = (u64)page | PTE_P;
+	invlpg(va);
+	for (i = 1; i <= 8; i++) {
+		write_cr0(cr0 | CR0_WP);
+		EXPECT_EQ(TRY(*p = i), PF);
+		EXPECT_EQ(LAST_TRAP->error, 3);
+		EXPECT_EQ(*p, i - 1);
+		write_cr0(cr0);
+		EXPECT_EQ(TRY(*p = i), NO_TRAP);
+		EXPECT_EQ(*(volatile u32 *)page, i);
+	}
+	*pte = 0;
+	invlpg(va);
+}
+
 TEST(large_pages)
 {
 	u64 *pde = pte_of(read_cr3(), 0x48000000, 2);
