@@ -22,7 +22,7 @@ enum aerie_fast {
  * @kind: enum aerie_exit_kind
  *
  * For instructions whose end is a new RIP and nothing else, see core/fast.c;
- * unless it returns NO the caller moves RIP.
+ * unless it returns NO the caller moves RIP and ends an interrupt shadow.
  * Context: loaded, interrupts off.
  */
 enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind);
@@ -44,7 +44,7 @@ struct aerie_exit;
  * @exit: @kind, and of a nested fault @fault; @code64 and @cpl. Updates
  *	@kind and @insn_len, which is 0 where the instruction is executed again
  *
- * Besides moving RIP the caller clears RF where @insn_len is not 0.
+ * Where @insn_len is not 0 the caller clears RF, too.
  */
 enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 

@@ -4,9 +4,9 @@
  *
  * A backend calls aerie_fast() between an exit and the next entry, interrupts
  * off, where the exit is one whole instruction of known length and there is
- * nothing out of the ordinary about it: no TF, no interrupt shadow, no
- * event cut off, no CR8 that has changed, no NMI followed by hand. Then all that
- * completing the instruction takes besides its own effect is RIP and RF, which the
+ * nothing out of the ordinary about it: no TF, no event cut off, no CR8 that has
+ * changed, no NMI followed by hand. Then all that completing the instruction takes
+ * besides its own effect is RIP, RF and the end of an interrupt shadow, which the
  * backend sees to. Whatever is not so, or faults, takes the long way with nothing
  * done yet; with tracing on every exit does, for that is where tracepoints are.
  *
@@ -203,6 +203,13 @@ enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
 	case AERIE_EXIT_HYPERCALL:
 		insn_hypercall(vcpu);
 		break;
+	case AERIE_EXIT_HLT:
+		/* One that does not wait. */
+		vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
+		if (!aerie_event_wakes(vcpu))
+			return AERIE_FAST_NO;
+		vcpu->check_events = true;
+		return AERIE_FAST_DONE;
 	case AERIE_EXIT_INVD:		/* guest caches are the host's: nothing to do */
 	case AERIE_EXIT_WBINVD:
 		break;

@@ -163,7 +163,7 @@ static __always_inline struct aerie_range *bus_find(struct aerie_bus *bus,
 
 static u64 size_mask(unsigned int size)
 {
-	return size < 8 ? (1ull << (size * 8)) - 1 : ~0ull;
+	return ~0ull >> (64 - 8 * size);
 }
 
 int aerie_bus_read(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,

@@ -84,17 +84,17 @@ static const u8 fast_kinds[] = {
 	[SVM_EXIT_CR0_SEL_WRITE] = AERIE_EXIT_CR,
 	[SVM_EXIT_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
 	[SVM_EXIT_INVD] = AERIE_EXIT_INVD | SIMPLE,
+	[SVM_EXIT_HLT] = AERIE_EXIT_HLT | SIMPLE,
 	[SVM_EXIT_IOIO] = AERIE_EXIT_PIO,
 	[SVM_EXIT_MSR] = AERIE_EXIT_RDMSR,
 	[SVM_EXIT_VMMCALL] = AERIE_EXIT_HYPERCALL | SIMPLE,
 	[SVM_EXIT_WBINVD] = AERIE_EXIT_WBINVD | SIMPLE,
 };
 
-/* Is a new RIP all that ends the instruction, and RF perhaps? See core/fast.c. */
+/* Are a new RIP, no shadow and no RF all that ends the instruction? See core/fast.c. */
 static __always_inline bool exit_plain(const struct svm_vcpu *svm, const struct svm_control *c)
 {
-	return !(c->int_state & SVM_INTERRUPT_SHADOW_MASK) &&
-	       !(c->exit_int_info & SVM_EXITINTINFO_VALID) &&
+	return !(c->exit_int_info & SVM_EXITINTINFO_VALID) &&
 	       (c->int_ctl & V_TPR_MASK) == svm->vcpu.hw_cr8 &&
 	       !(svm->nmi_masked | svm->stepping);
 }
@@ -105,6 +105,12 @@ static __always_inline u64 len_to(u64 rip, u64 next)
 	u64 len = next - rip;
 
 	return len <= AERIE_INSN_MAX && (u32)next > (u32)rip ? len : 0;
+}
+
+static __always_inline void insn_done(struct svm_control *c, struct svm_save *save, u64 next)
+{
+	save->rip = next;
+	c->int_state &= ~(u32)SVM_INTERRUPT_SHADOW_MASK;
 }
 
 static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
@@ -127,7 +133,7 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 	exit->cpl = save->cpl;
 	done = aerie_fast_decoded(&svm->vcpu, exit);
 	if (done && exit->insn_len) {
-		save->rip += exit->insn_len;
+		insn_done(c, save, save->rip + exit->insn_len);
 		save->rflags &= ~(u64)X86_EFLAGS_RF;
 	}
 	return done;
@@ -147,7 +153,7 @@ static noinline enum aerie_fast fast_pio(struct svm_vcpu *svm, struct svm_contro
 	done = aerie_fast_pio(&svm->vcpu, info >> 16, info >> SVM_IOIO_SIZE_SHIFT & 7,
 			      info & SVM_IOIO_TYPE_MASK);
 	if (done)
-		save->rip = next;
+		insn_done(c, save, next);
 	return done;
 }
 
@@ -177,7 +183,7 @@ static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_con
 	exit->kind = kind;
 	done = aerie_fast(&svm->vcpu, kind);
 	if (done)
-		save->rip = next;
+		insn_done(c, save, next);
 	return done;
 }
 

@@ -143,6 +143,7 @@ static bool entry_refused(struct vmx_vcpu *vmx)
 /* Exits that may be for the fast path, by the exit reason. */
 static const u8 fast_kinds[] = {
 	[EXIT_REASON_CPUID] = AERIE_EXIT_CPUID,
+	[EXIT_REASON_HLT] = AERIE_EXIT_HLT,
 	[EXIT_REASON_INVD] = AERIE_EXIT_INVD,
 	[EXIT_REASON_IO_INSTRUCTION] = AERIE_EXIT_PIO,
 	[EXIT_REASON_VMCALL] = AERIE_EXIT_HYPERCALL,
