@@ -201,7 +201,8 @@ PS1='\\h:\\w\\$ '
 for f in /usr/share/bash-completion/completions/*; do
 	[ -f "$f" ] && . "$f"
 done
-[ -f /etc/motd ] && cat /etc/motd
+[ -n "$WELCOMED" ] || cat /etc/motd
+export WELCOMED=1
 """
 
 
