@@ -78,6 +78,25 @@ static bool read_msr(uint32_t msr, uint64_t *value)
 	return n == sizeof(*value);
 }
 
+/* A flag in /proc/cpuinfo: what CPUID has and the kernel has not taken back. */
+static bool kernel_flag(const char *flag)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[4096], *word, *rest;
+	bool found = !f;	/* unknown: nothing to complain about */
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		for (word = strtok_r(line, " \t\n", &rest); word && !found;
+		     word = strtok_r(NULL, " \t\n", &rest))
+			found = !strcmp(word, flag);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static bool module_loaded(const char *name)
 {
 	char path[96];
@@ -152,9 +171,14 @@ static void check_firmware(struct doctor *d)
 	bool vmx = cpu_bit(1, 2, 5), svm = cpu_bit(0x80000001, 2, 2), off;
 	uint64_t value;
 
-	if ((!vmx && !svm) || !read_msr(vmx ? MSR_FEATURE_CONTROL : MSR_VM_CR, &value))
-		return;		/* nothing to say, or no way to know */
-	off = vmx ? (value & 1) && !(value & 4) : value >> 4 & 1;
+	if (!vmx && !svm)
+		return;
+	if (read_msr(vmx ? MSR_FEATURE_CONTROL : MSR_VM_CR, &value))
+		off = vmx ? (value & 1) && !(value & 4) : value >> 4 & 1;
+	else if (kernel_flag(vmx ? "vmx" : "svm"))
+		return;		/* not every kernel takes the flag back: no way to know */
+	else
+		off = true;
 	if (off) {
 		found(d, "firmware", VERDICT_PROBLEM, "%s is turned off", vmx ? "VMX" : "SVM");
 		advise(d, "turn virtualization on in the firmware's set-up");

@@ -38,6 +38,7 @@ DEFINE_PER_CPU(struct svm_cpu, svm_cpu);
 
 static int svm_probe(struct aerie_why *why)
 {
+	const char *off;
 	u64 vm_cr = 0;
 
 	/* The kernel hides the feature bit where the firmware disabled it: ask CPUID. */
@@ -45,10 +46,9 @@ static int svm_probe(struct aerie_why *why)
 		return -ENODEV;
 	if (rdmsrq_safe(MSR_VM_CR, &vm_cr))
 		vm_cr = 0;
-	if (vm_cr & SVM_VM_CR_SVM_DIS_MASK)
-		return aerie_refuse(why, -EOPNOTSUPP, 0, vm_cr & SVM_VM_CR_SVM_LOCK_MASK ?
-			"the firmware has disabled SVM and locked that; enable it in the firmware's setup (SVM mode)" :
-			"the firmware has disabled SVM; enable it in the firmware's setup (SVM mode)");
+	off = svm_disabled(vm_cr);
+	if (off)
+		return aerie_refuse(why, -EOPNOTSUPP, 0, off);
 	if (!(cpuid_edx(SVM_CPUID_FUNC) & CAP_NP))
 		return aerie_refuse(why, -EOPNOTSUPP, 0,
 				    "the processor has SVM without nested paging, which is required");

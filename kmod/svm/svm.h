@@ -93,6 +93,16 @@ static inline void svm_intercept(struct svm_vcpu *svm, unsigned int bit, bool on
 	svm_dirty(svm, SVM_CLEAN_I);
 }
 
+/* Why VM_CR, which is the firmware's, forbids SVM; or NULL. */
+static inline const char *svm_disabled(u64 vm_cr)
+{
+	if (!(vm_cr & SVM_VM_CR_SVM_DIS_MASK))
+		return NULL;
+	return vm_cr & SVM_VM_CR_SVM_LOCK_MASK ?
+		"the firmware has disabled SVM and locked that; enable it in the firmware's setup (SVM mode)" :
+		"the firmware has disabled SVM; enable it in the firmware's setup (SVM mode)";
+}
+
 /* enter.S: run the guest with interrupts off; @regs is vcpu->regs. */
 void svm_vmrun(hpa_t vmcb_pa, u64 *regs, hpa_t host_pa);
 

@@ -85,9 +85,13 @@ def assemble(source, base=0, **symbols):
             return f.read()
 
 
-def bios(end):
+# Where it enables VMX in FEATURE_CONTROL and locks that: RDMSR, OR $5, WRMSR.
+VMX_ON, VMX_NOT_ON = bytes.fromhex("0f3283c8050f30"), bytes.fromhex("0f3283c8010f30")
+
+
+def bios(end, vmx_off):
     """Bochs' BIOS with reset.S in a hole of it and the reset vector leading
-    there."""
+    there; VMX_OFF makes it lock FEATURE_CONTROL without VMX."""
     with open(BIOS, "rb") as f:
         rom = bytearray(f.read())
     if rom[-16] != 0xea or rom[-13:-11] != b"\x00\xf0":
@@ -102,6 +106,10 @@ def bios(end):
     code = assemble("reset.S", base, IMAGE=IMAGE, IMAGE_END=end, BIOS_ENTRY=first)
     rom[top + base:top + base + len(code)] = code
     struct.pack_into("<H", rom, len(rom) - 15, base)
+    if vmx_off:
+        if VMX_ON not in rom:
+            raise host.Error(f"{BIOS} enables VMX in a way unknown here")
+        rom = rom.replace(VMX_ON, VMX_NOT_ON)
     return bytes(rom)
 
 
@@ -140,7 +148,7 @@ def parameters(header, cmdline, memory, initrd, initrd_size):
     return bytes(block)
 
 
-def prepare(directory, kernel, initrd, cmdline, memory):
+def prepare(directory, kernel, initrd, cmdline, memory, vmx_off):
     """Write bios, rom and ram below DIRECTORY; INITRD names a file. MEMORY is
     in MiB. Returns bochsrc lines that use them."""
     with open(kernel.image, "rb") as f:
@@ -163,7 +171,7 @@ def prepare(directory, kernel, initrd, cmdline, memory):
                 while chunk := source.read(1 << 20):
                     ram.write(chunk)
             ram.truncate(end - IMAGE)
-    for name, data in (("bios", bios(end)), ("rom", option_rom(entry))):
+    for name, data in (("bios", bios(end, vmx_off)), ("rom", option_rom(entry))):
         with open(f"{directory}/{name}", "wb") as f:
             f.write(data)
     return (f"romimage: file={directory}/bios, options=fastboot\n"

@@ -179,7 +179,8 @@ class Bochs(Engine):
         self.errors = f"{directory}/bochs.log"
         listeners = []
         lines = bochs.prepare(directory, kernel, initrd,
-                              f"{kernel_args(self.args.kernel)} {BOCHS_ARGS} {append}", self.args.memory)
+                              f"{kernel_args(self.args.kernel)} {BOCHS_ARGS} {append}",
+                              self.args.memory, self.args.firmware_off)
         for com in (1, 2):
             s = socket.create_server(("127.0.0.1", 0))
             listeners.append(s)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SVM: exits from VMCB contents, cut-off events, segment attributes, the MSR map. */
+/* SVM: exits from VMCB contents, cut-off events, segment attributes, the MSR map, VM_CR. */
 // sources: kmod/svm/decode.c
 #include "shim.h"
 #include <asm/svm.h>
@@ -340,4 +340,16 @@ TEST(msr_map_positions)
 		passed += 8 - hweight8(map[i]);
 	EXPECT_EQ(passed, 4);
 	EXPECT_EQ(map[0x800 + 0x40], 0xf3);
+}
+
+/* No emulator has firmware that does it, see tests/lab/refuse.sh. */
+TEST(disabled_by_firmware)
+{
+	const u64 disabled = BIT_ULL(4), locked = BIT_ULL(3);
+
+	EXPECT(!svm_disabled(0));
+	EXPECT(!svm_disabled(locked));		/* enabled, and for good */
+	EXPECT(!svm_disabled(~disabled));
+	EXPECT(svm_disabled(disabled) && !strstr(svm_disabled(disabled), "locked"));
+	EXPECT(strstr(svm_disabled(disabled | locked), "the firmware has disabled SVM and locked"));
 }

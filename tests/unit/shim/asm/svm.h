@@ -18,6 +18,9 @@ enum {
 #define TLB_CONTROL_FLUSH_ALL_ASID	1
 #define TLB_CONTROL_FLUSH_ASID		3
 
+#define SVM_VM_CR_SVM_LOCK_MASK		0x08ull
+#define SVM_VM_CR_SVM_DIS_MASK		0x10ull
+
 #define V_TPR_MASK			0x0f
 #define V_IRQ_INJECTION_BITS_MASK	(1 << 8 | 0xf << 16 | 1 << 20)
 
