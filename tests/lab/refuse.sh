@@ -33,13 +33,19 @@ cp "$TOP/build/6.12/aerie.ko" "$SCRATCH/share"
 lab vmx --guest '' --no-module --firmware-off --share "$SCRATCH/share" -- \
 	'aerie doctor; echo "doctor $?"; insmod /share/aerie.ko; echo "insmod $?"
 	modprobe msr; aerie doctor; echo "doctor with msr $?"; dmesg | sed -n "s/.*] aerie: /log: /p"'
-ended 0 "firmware that has turned VMX off" 'insmod: .*not supported'
-check "the module does not load" grep -qx 'insmod 1' "$SCRATCH/out"
-check "the log says why, and no more" [ "$(sed -n 's/^log: //p' "$SCRATCH/out" | grep -v taint)" = \
-	"cannot load: VMX is disabled by the firmware: enable virtualization in its set-up (error -95)" ]
-check "doctor finds a problem, by what the kernel knows and by the MSR" \
-	[ "$(grep -c '^doctor.* 1$' "$SCRATCH/out")" = 2 ]
-check "it is named" [ "$(grep -c '^firmware *problem *VMX is turned off' "$SCRATCH/out")" = 2 ]
+if grep -q "enables VMX in a way unknown" "$SCRATCH/err"; then
+	for n in 1 2 3 4 5; do
+		skip "firmware that has turned VMX off, $n" "this BIOS of Bochs is not known"
+	done
+else
+	ended 0 "firmware that has turned VMX off" 'insmod: .*not supported'
+	check "the module does not load" grep -qx 'insmod 1' "$SCRATCH/out"
+	check "the log says why, and no more" [ "$(sed -n 's/^log: //p' "$SCRATCH/out" | grep -v taint)" = \
+		"cannot load: VMX is disabled by the firmware: enable virtualization in its set-up (error -95)" ]
+	check "doctor finds a problem, by what the kernel knows and by the MSR" \
+		[ "$(grep -c '^doctor.* 1$' "$SCRATCH/out")" = 2 ]
+	check "it is named" [ "$(grep -c '^firmware *problem *VMX is turned off' "$SCRATCH/out")" = 2 ]
+fi
 lab svm --firmware-off -- true
 ended 125 "where it cannot be had it is refused" 'goes with vmx'
 finish
