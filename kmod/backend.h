@@ -3,6 +3,7 @@
 #ifndef AERIE_BACKEND_H
 #define AERIE_BACKEND_H
 
+#include <linux/static_call.h>
 #include <asm/tsc.h>
 
 #include "aerie.h"
@@ -268,6 +269,20 @@ extern const struct aerie_backend *aerie_backend;	/* set before any VM exists */
 extern struct aerie_backend aerie_vmx;
 extern struct aerie_backend aerie_svm;
 
+/*
+ * What exits take is called without a pointer, and so without a retpoline:
+ * aerie_hw(op)(vcpu, ...) is aerie_backend->op(vcpu, ...).
+ */
+#define AERIE_HW_OPS(op)							\
+	op(enter) op(cache_reg) op(cpl) op(inject) op(irq_ready) op(nmi_ready)	\
+	op(want_irq_window) op(want_nmi_window) op(want_cr8_window)
+
+#define AERIE_HW_DECLARE(op) \
+	DECLARE_STATIC_CALL(aerie_hw_##op, *((struct aerie_backend *)NULL)->op);
+AERIE_HW_OPS(AERIE_HW_DECLARE)
+
+#define aerie_hw(op)	static_call(aerie_hw_##op)
+
 /**
  * aerie_reg_read() - a guest register
  * @vcpu: the vCPU, loaded
@@ -278,7 +293,7 @@ extern struct aerie_backend aerie_svm;
 static inline u64 aerie_reg_read(struct aerie_vcpu *vcpu, enum aerie_reg reg)
 {
 	if (unlikely(!(vcpu->regs_avail & BIT(reg))))
-		aerie_backend->cache_reg(vcpu, reg);
+		aerie_hw(cache_reg)(vcpu, reg);
 	return vcpu->regs[reg];
 }
 

@@ -318,7 +318,7 @@ static void emul_begin(struct vcpu_emul *ve, struct aerie_vcpu *vcpu)
 		.e = {
 			.ops = &emul_ops,
 			.mode = aerie_vcpu_cpu_mode(vcpu),
-			.cpl = aerie_backend->cpl(vcpu),
+			.cpl = aerie_hw(cpl)(vcpu),
 			.rep_budget = EMUL_REP_BUDGET,
 			.regs = vcpu->regs,
 			.regs_valid = vcpu->regs_avail,

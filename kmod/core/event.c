@@ -66,7 +66,7 @@ static void event_inject(struct aerie_vcpu *vcpu, const struct aerie_event *even
 {
 	trace_aerie_inject(vcpu, event);
 	vcpu->stats->injected[event->type]++;
-	aerie_backend->inject(vcpu, event);
+	aerie_hw(inject)(vcpu, event);
 }
 
 /* Real mode delivers no error code; CR2 and DR6 change when the exception is delivered. */
@@ -99,7 +99,7 @@ static void nmi_collect(struct aerie_vcpu *vcpu)
 		return;
 	n = atomic_xchg(&vcpu->nmi_queued, 0) + vcpu->nmi_pending + vcpu->nmi_second;
 	vcpu->nmi_pending = n > 0;
-	vcpu->nmi_second = n > 1 && aerie_backend->nmi_ready(vcpu);
+	vcpu->nmi_second = n > 1 && aerie_hw(nmi_ready)(vcpu);
 }
 
 /* A pending external interrupt: AERIE_IRQ_EXT for the PIC's, a vector, or -1. */
@@ -153,7 +153,7 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 	}
 
 	if (vcpu->nmi_pending) {
-		if (!busy && aerie_backend->nmi_ready(vcpu)) {
+		if (!busy && aerie_hw(nmi_ready)(vcpu)) {
 			static const struct aerie_event nmi = {
 				.type = AERIE_EVENT_NMI, .vector = 2,
 			};
@@ -164,17 +164,17 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 			busy = true;
 		}
 	}
-	aerie_backend->want_nmi_window(vcpu, vcpu->nmi_pending);
+	aerie_hw(want_nmi_window)(vcpu, vcpu->nmi_pending);
 
 	irq = irq_find(vcpu);
-	if (irq >= 0 && !busy && aerie_backend->irq_ready(vcpu)) {
+	if (irq >= 0 && !busy && aerie_hw(irq_ready)(vcpu)) {
 		irq_inject(vcpu, irq);
 		irq = irq_find(vcpu);
 	}
-	aerie_backend->want_irq_window(vcpu, irq >= 0);
+	aerie_hw(want_irq_window)(vcpu, irq >= 0);
 
 	irr = irq < 0 ? aerie_lapic_highest_irr(vcpu) : -1;
-	aerie_backend->want_cr8_window(vcpu, irr > 0 && aerie_lapic_cr8(vcpu) >= irr >> 4 ?
+	aerie_hw(want_cr8_window)(vcpu, irr > 0 && aerie_lapic_cr8(vcpu) >= irr >> 4 ?
 					     irr >> 4 : 0);
 }
 

@@ -249,7 +249,7 @@ static enum aerie_next exit_xsetbv(struct aerie_vcpu *vcpu, struct aerie_exit *e
 
 	if (!(aerie_reg_read(vcpu, AERIE_REG_CR4) & X86_CR4_OSXSAVE))
 		return ud(vcpu);
-	if (aerie_backend->cpl(vcpu) ||
+	if (aerie_hw(cpl)(vcpu) ||
 	    aerie_xcr0_write(vcpu, aerie_reg_read(vcpu, AERIE_REG_RCX), val))
 		return gp(vcpu);
 	aerie_fpu_xcr0(vcpu);

@@ -50,7 +50,7 @@ static __always_inline int insn_wrmsr(struct aerie_vcpu *vcpu)
 /* KVM's hypercall ABI; no feature bit offers one, so every number is unknown. */
 static __always_inline void insn_hypercall(struct aerie_vcpu *vcpu)
 {
-	vcpu->regs[AERIE_REG_RAX] = aerie_backend->cpl(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+	vcpu->regs[AERIE_REG_RAX] = aerie_hw(cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
 }
 
 /* IN and OUT. Returns the value moved, for the trace. */

@@ -9,6 +9,10 @@
 
 const struct aerie_backend *aerie_backend;
 
+#define AERIE_HW_DEFINE(op) \
+	DEFINE_STATIC_CALL_NULL(aerie_hw_##op, *((struct aerie_backend *)NULL)->op);
+AERIE_HW_OPS(AERIE_HW_DEFINE)
+
 /* The vendor whose extensions this processor has, ready for use. */
 static int __init backend_choose(struct aerie_why *why)
 {
@@ -36,6 +40,8 @@ static int __init aerie_init(void)
 	err = backend_choose(&why);
 	if (err)
 		goto err_why;
+#define AERIE_HW_BIND(op)	static_call_update(aerie_hw_##op, aerie_backend->op);
+	AERIE_HW_OPS(AERIE_HW_BIND)
 	aerie_mitigations_init();
 	aerie_msr_init();
 	err = aerie_backend->setup(&why);

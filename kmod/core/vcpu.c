@@ -297,7 +297,7 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 			aerie_stat_add(&vcpu->stats->exits[exit.kind],
 				       vcpu->entered_tsc - vcpu->exited_tsc);
 
-		err = aerie_backend->enter(vcpu, &exit);
+		err = aerie_hw(enter)(vcpu, &exit);
 
 		WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 		if (unlikely(err)) {
