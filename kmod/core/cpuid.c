@@ -45,9 +45,7 @@
 #define NR_CACHES	8		/* subleaves of leaf 4 and 0x8000001d */
 #define NR_XSAVE	8		/* state components up to AVX-512 */
 #define XSAVE_LEGACY	576u		/* FXSAVE area and header */
-#define XCR0_FPSSE	3ull
-#define XCR0_AVX	4ull
-#define XCR0_AVX512	0xe0ull
+#define XCR0_FPSSE	(XCR0_X87 | XCR0_SSE)
 #define XCR0_ALL	(XCR0_FPSSE | XCR0_AVX | XCR0_AVX512)
 
 enum { EAX, EBX, ECX, EDX };
@@ -76,6 +74,9 @@ struct aerie_cpuid {
 	(F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) |	\
 	 F(MCE) | F(CX8) | F(APIC) | F(MTRR) | F(PGE) | F(MCA) |	\
 	 F(CMOV) | F(PAT) | F(PSE36) | F(MMX) | F(FXSR))
+
+/* Those that only AMD has there. */
+#define AMD_EDX		(F(MMXEXT) | F(FXSR_OPT) | F(3DNOWEXT) | F(3DNOW))
 
 #define AVX512_7_EBX	(F(AVX512F) | F(AVX512DQ) | F(AVX512IFMA) |	\
 			 F(AVX512CD) | F(AVX512BW) | F(AVX512VL))
@@ -236,10 +237,12 @@ static void offer_features(struct aerie_cpuid *c)
 	}
 	if (!(aerie_backend->caps & AERIE_CAP_XSAVES))
 		c->xsave[1][EAX] &= ~F(XSAVES);
-	/* AMD's copy of leaf 1 has what leaf 1 has; Intel's has no copy. */
+	/* AMD's copy of leaf 1 has what leaf 1 has; Intel's has no copy, nor AMD's own bits. */
 	c->ext[1][EDX] &= ~COMMON_EDX;
 	if (c->amd)
 		c->ext[1][EDX] |= c->basic[1][EDX] & COMMON_EDX;
+	else
+		c->ext[1][EDX] &= ~AMD_EDX;
 }
 
 /* XSAVE state that host kernel, processor and guest can all have, and what needs it. */
@@ -357,30 +360,36 @@ static void make_hypervisor(struct aerie_cpuid *c)
 	c->hv[0x10][EBX] = AERIE_APIC_BUS_HZ / 1000;
 }
 
+/* The bits of CR4 and EFER that there are, by the feature that brings them. */
+static const struct {
+	u16 feature;
+	u64 cr4, efer;
+} register_bits[] = {
+	{ X86_FEATURE_VME,	X86_CR4_VME | X86_CR4_PVI, 0 },
+	{ X86_FEATURE_TSC,	X86_CR4_TSD, 0 },
+	{ X86_FEATURE_DE,	X86_CR4_DE, 0 },
+	{ X86_FEATURE_PSE,	X86_CR4_PSE, 0 },
+	{ X86_FEATURE_PAE,	X86_CR4_PAE, 0 },
+	{ X86_FEATURE_MCE,	X86_CR4_MCE, 0 },
+	{ X86_FEATURE_PGE,	X86_CR4_PGE, 0 },
+	{ X86_FEATURE_FPU,	X86_CR4_PCE, 0 },	/* without a counter to read */
+	{ X86_FEATURE_FXSR,	X86_CR4_OSFXSR, 0 },
+	{ X86_FEATURE_XMM,	X86_CR4_OSXMMEXCPT, 0 },
+	{ X86_FEATURE_UMIP,	X86_CR4_UMIP, 0 },
+	{ X86_FEATURE_LA57,	X86_CR4_LA57, 0 },
+	{ X86_FEATURE_FSGSBASE,	X86_CR4_FSGSBASE, 0 },
+	{ X86_FEATURE_PCID,	X86_CR4_PCIDE, 0 },
+	{ X86_FEATURE_XSAVE,	X86_CR4_OSXSAVE, 0 },
+	{ X86_FEATURE_SMEP,	X86_CR4_SMEP, 0 },
+	{ X86_FEATURE_SMAP,	X86_CR4_SMAP, 0 },
+	{ X86_FEATURE_SYSCALL,	0, EFER_SCE },
+	{ X86_FEATURE_LM,	0, EFER_LME | EFER_LMA },
+	{ X86_FEATURE_NX,	0, EFER_NX },
+	{ X86_FEATURE_FXSR_OPT,	0, EFER_FFXSR },
+};
+
 static void make_masks(struct aerie_cpuid *c)
 {
-	static const struct {
-		u16 feature;
-		u64 cr4;
-	} cr4[] = {
-		{ X86_FEATURE_VME, X86_CR4_VME | X86_CR4_PVI },
-		{ X86_FEATURE_TSC, X86_CR4_TSD },
-		{ X86_FEATURE_DE, X86_CR4_DE },
-		{ X86_FEATURE_PSE, X86_CR4_PSE },
-		{ X86_FEATURE_PAE, X86_CR4_PAE },
-		{ X86_FEATURE_MCE, X86_CR4_MCE },
-		{ X86_FEATURE_PGE, X86_CR4_PGE },
-		{ X86_FEATURE_FPU, X86_CR4_PCE },	/* without a counter to read */
-		{ X86_FEATURE_FXSR, X86_CR4_OSFXSR },
-		{ X86_FEATURE_XMM, X86_CR4_OSXMMEXCPT },
-		{ X86_FEATURE_UMIP, X86_CR4_UMIP },
-		{ X86_FEATURE_LA57, X86_CR4_LA57 },
-		{ X86_FEATURE_FSGSBASE, X86_CR4_FSGSBASE },
-		{ X86_FEATURE_PCID, X86_CR4_PCIDE },
-		{ X86_FEATURE_XSAVE, X86_CR4_OSXSAVE },
-		{ X86_FEATURE_SMEP, X86_CR4_SMEP },
-		{ X86_FEATURE_SMAP, X86_CR4_SMAP },
-	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cpuid_features); i++) {
@@ -388,14 +397,14 @@ static void make_masks(struct aerie_cpuid *c)
 
 		c->words[f->word] = *feature_reg(c, f->leaf, f->subleaf, f->reg);
 	}
-	for (i = 0; i < ARRAY_SIZE(cr4); i++)
-		if (c->words[cr4[i].feature / 32] & BIT(cr4[i].feature % 32))
-			c->cr4_mask |= cr4[i].cr4;
-	c->efer_mask = EFER_SCE | EFER_LME | EFER_LMA;
-	if (c->ext[1][EDX] & F(NX))
-		c->efer_mask |= EFER_NX;
-	if (c->amd && c->ext[1][EDX] & F(FXSR_OPT))
-		c->efer_mask |= EFER_FFXSR;
+	for (i = 0; i < ARRAY_SIZE(register_bits); i++) {
+		const u16 f = register_bits[i].feature;
+
+		if (!(c->words[f / 32] & BIT(f % 32)))
+			continue;
+		c->cr4_mask |= register_bits[i].cr4;
+		c->efer_mask |= register_bits[i].efer;
+	}
 }
 
 /* Basic leaves whose answer is not a row of the table as it stands: a bit each. */

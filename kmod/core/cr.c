@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which values a guest may write to control and debug registers, EFER and XCR0,
- * and what follows from a write.
+ * Which values a guest may write to control registers, EFER and XCR0, and what
+ * follows from a write.
+ *
+ * Which bits there are follows from CPUID (register_bits in cpuid.c), which of them
+ * need others is in tables here; what depends on the state that a write comes in
+ * (long mode, paging, PDPTEs) is code.
  *
  * Rules are the SDM's (Control Registers; MOV to control registers; Initializing
  * IA-32e Mode; XCR0). A write that is refused has changed nothing. LMA is ours:
@@ -11,8 +15,6 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/sched.h>	/* asm/debugreg.h of 6.1 is not self-contained */
-#include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
@@ -34,11 +36,32 @@
 
 #define TR_BUSY_16	3u		/* type of a busy 16-bit TSS */
 
-#define XCR0_X87	BIT_ULL(0)
-#define XCR0_SSE	BIT_ULL(1)
-#define XCR0_AVX	BIT_ULL(2)
-#define XCR0_AVX512	(7ull << 5)
+/* Bits that need others: a value with any of @bits set has all of @need. */
+struct needs {
+	u64 bits, need;
+};
 
+static const struct needs cr0_needs[] = {
+	{ X86_CR0_PG, X86_CR0_PE },
+	{ X86_CR0_NW, X86_CR0_CD },
+};
+
+static const struct needs xcr0_needs[] = {
+	{ XCR0_AVX, XCR0_SSE },
+	{ XCR0_AVX512, XCR0_AVX512 | XCR0_AVX },
+};
+
+static __always_inline bool fits(u64 val, const struct needs *needs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (val & needs[i].bits && needs[i].need & ~val)
+			return false;
+	return true;
+}
+
+#define FITS(val, needs)	fits(val, needs, ARRAY_SIZE(needs))
 
 static u64 guest_cr(struct aerie_vcpu *vcpu, enum aerie_reg reg)
 {
@@ -111,8 +134,7 @@ int aerie_cr0_write(struct aerie_vcpu *vcpu, u64 val)
 	if (val >> 32)
 		return AERIE_RAISE_GP;
 	val = (val & CR0_BITS) | X86_CR0_ET;
-	if ((val & X86_CR0_PG && !(val & X86_CR0_PE)) ||
-	    (val & X86_CR0_NW && !(val & X86_CR0_CD)))
+	if (!FITS(val, cr0_needs))
 		return AERIE_RAISE_GP;
 
 	if (val & ~old & X86_CR0_PG && efer & EFER_LME) {
@@ -224,12 +246,8 @@ int aerie_efer_write(struct aerie_vcpu *vcpu, u64 val)
 
 int aerie_xcr0_write(struct aerie_vcpu *vcpu, u32 index, u64 val)
 {
-	if (index || val & ~aerie_guest_xcr0_mask(vcpu->vm) || !(val & XCR0_X87))
-		return AERIE_RAISE_GP;
-	if (val & XCR0_AVX && !(val & XCR0_SSE))
-		return AERIE_RAISE_GP;
-	if (val & XCR0_AVX512 &&
-	    ((val & XCR0_AVX512) != XCR0_AVX512 || !(val & XCR0_AVX)))
+	if (index || val & ~aerie_guest_xcr0_mask(vcpu->vm) || !(val & XCR0_X87) ||
+	    !FITS(val, xcr0_needs))
 		return AERIE_RAISE_GP;
 	vcpu->xcr0 = val;
 	return 0;

@@ -5,6 +5,12 @@
 
 #include "types.h"
 
+/* State components; those of AVX-512 go together. */
+#define XCR0_X87	BIT_ULL(0)
+#define XCR0_SSE	BIT_ULL(1)
+#define XCR0_AVX	BIT_ULL(2)
+#define XCR0_AVX512	(7ull << 5)
+
 struct aerie_vcpu;
 struct aerie_vm;
 struct seq_file;
@@ -51,13 +57,11 @@ extern const u32 aerie_msr_passthrough[];
 void aerie_msr_reset(struct aerie_vcpu *vcpu);
 
 /*
- * cr.c: 0, or what to raise: AERIE_RAISE_GP, with error code 0, or AERIE_RAISE_UD
- * (debug registers); CR0, CR3 and CR4 also -EAGAIN with vcpu->fault_gpa set, to be
- * made resident before the instruction is executed again. The caller has checked
- * the privilege level, CR4.OSXSAVE and DR7.GD. Context: vCPU loaded.
+ * cr.c: 0, or AERIE_RAISE_GP, with error code 0; CR0, CR3 and CR4 also -EAGAIN with
+ * vcpu->fault_gpa set, to be made resident before the instruction is executed again.
+ * The caller has checked the privilege level and CR4.OSXSAVE. Context: vCPU loaded.
  */
 #define AERIE_RAISE_GP	1
-#define AERIE_RAISE_UD	6
 int aerie_cr0_write(struct aerie_vcpu *vcpu, u64 val);
 int aerie_cr3_write(struct aerie_vcpu *vcpu, u64 val);
 int aerie_cr4_write(struct aerie_vcpu *vcpu, u64 val);

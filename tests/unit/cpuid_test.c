@@ -352,6 +352,7 @@ TEST(masks)
 	EXPECT_EQ(aerie_guest_cr4_mask(&vm), 0x371fff);
 	EXPECT_EQ(aerie_guest_efer_mask(&vm), EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
 	EXPECT(!aerie_guest_is_amd(&vm));
+	EXPECT(!HAS(FXSR_OPT) && !HAS(3DNOW) && HAS(SYSCALL));	/* AMD's own */
 	EXPECT(!aerie_guest_has(&vm, 32 * 32));
 	host.cleared[CPUID_1_ECX] = BIT(17);
 	host.cleared[CPUID_7_0_EBX] = BIT(7) | BIT(20) | BIT(0);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a guest may write to control and debug registers, EFER and XCR0. */
+/* What a guest may write to control registers, EFER and XCR0. */
 // sources: kmod/core/cr.c
-#include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include "backend.h"
@@ -11,7 +10,6 @@
 #include "ktap.h"
 
 #define GP	AERIE_RAISE_GP
-#define UD	AERIE_RAISE_UD
 
 static struct aerie_vm vm;
 static struct aerie_vcpu vcpu;
