@@ -4,26 +4,33 @@
  * interrupt controllers and timer, COM1 output to stdout, the ACPI PM timer, two
  * doorbells (eventfds that nobody reads), until the payload writes the ACPI S5 value.
  *
- * usage: kvm [--large] [--memory MIB] [--cpus N] [--append TEXT] PAYLOAD
+ * usage: kvm [--large] [--cpus N] [--append TEXT] PAYLOAD
+ *        kvm --measure create|pause|memory PAYLOAD
+ *
+ * The latter takes figures of such a program itself, for guests that write a byte to
+ * COM1 and halt.
  */
 #define _GNU_SOURCE
 #include <elf.h>
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 #define COM1		0x3f8
 #define COM1_LSR	(COM1 + 5)
@@ -42,7 +49,7 @@
 #define CPUID_DEADLINE	(1u << 24)
 
 static uint8_t *ram;
-static size_t ram_bytes;
+static const size_t ram_bytes = GUEST_BYTES;
 
 /* Copy the image's segments; its header has been checked by the linker, so only sizes are. */
 static uint32_t load_elf(const char *path)
@@ -160,6 +167,21 @@ static void port_in(struct kvm_run *r, uint8_t *data)
 	memcpy(data, &val, r->io.size);
 }
 
+/* Where to tell that the guest has said something, if somebody waits for that. */
+static void (*on_output)(void);
+
+/* Pausing: a signal gets the thread out of KVM_RUN, then it waits here. */
+static volatile bool paused;
+static sem_t said, parked, go;
+
+static void park(void)
+{
+	while (paused) {
+		sem_post(&parked);
+		sem_wait(&go);
+	}
+}
+
 static int run(int vcpu, struct kvm_run *r)
 {
 	for (;;) {
@@ -167,9 +189,10 @@ static int run(int vcpu, struct kvm_run *r)
 
 		/* A processor that waits to be started is told to try again. */
 		if (ioctl(vcpu, KVM_RUN, NULL) < 0) {
-			if (errno == EAGAIN)
-				continue;
-			err(1, "KVM_RUN");
+			if (errno != EAGAIN && errno != EINTR)
+				err(1, "KVM_RUN");
+			park();
+			continue;
 		}
 		if (r->exit_reason != KVM_EXIT_IO) {
 			warnx("unexpected exit %u", r->exit_reason);
@@ -178,6 +201,8 @@ static int run(int vcpu, struct kvm_run *r)
 		data = (uint8_t *)r + r->io.data_offset;
 		if (r->io.direction == KVM_EXIT_IO_IN)
 			port_in(r, data);
+		else if (r->io.port == COM1 && on_output)
+			on_output();
 		else if (r->io.port == COM1)
 			fwrite(data, 1, r->io.count, stdout);
 		else if (r->io.port == PM1A_CNT)
@@ -220,47 +245,22 @@ static void boot_info(unsigned int cpus, const char *append)
 		 cpus, DOORBELL_PORT, DOORBELL_ADDRESS, append);
 }
 
-static const struct option options[] = {
-	{ "large", no_argument, NULL, 'l' },
-	{ "memory", required_argument, NULL, 'm' },
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "append", required_argument, NULL, 'a' },
-	{ }
-};
-
-int main(int argc, char **argv)
+/* A machine with its image loaded; the first processor is where multiboot starts it. */
+static void create(const char *payload, unsigned int cpus, bool large, const char *append)
 {
 	struct kvm_userspace_memory_region region = { .slot = 0 };
 	struct kvm_pit_config pit = { .flags = 0 };
-	unsigned int cpus = 1, i;
-	const char *append = "";
-	int large = 0, kvm, vm, c;
-	size_t mib = 128;
+	unsigned int i;
 	uint32_t entry;
-	pthread_t t;
+	int kvm, vm;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (c == 'l')
-			large = 1;
-		else if (c == 'm')
-			mib = strtoul(optarg, NULL, 0);
-		else if (c == 'c')
-			cpus = strtoul(optarg, NULL, 0);
-		else if (c == 'a')
-			append = optarg;
-		else
-			return 2;
-	}
-	if (optind != argc - 1 || cpus < 1 || cpus > MAX_CPUS)
-		errx(2, "usage: kvm [--large] [--memory MIB] [--cpus N] [--append TEXT] PAYLOAD");
-	ram_bytes = mib << 20;
 	ram = mmap(NULL, ram_bytes + (2 << 20), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ram == MAP_FAILED)
 		err(1, "guest memory");
 	ram = (uint8_t *)(((uintptr_t)ram + (2 << 20) - 1) & ~(uintptr_t)((2 << 20) - 1));
 	madvise(ram, ram_bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	entry = load_elf(argv[optind]);
+	entry = load_elf(payload);
 	boot_info(cpus, append);
 
 	kvm = open("/dev/kvm", O_RDWR);
@@ -278,6 +278,159 @@ int main(int argc, char **argv)
 	for (i = 0; i < cpus; i++)
 		create_vcpu(kvm, vm, i);
 	set_state(vcpus[0].fd, entry);
+}
+
+/* ---- Figures of the program itself -------------------------------------------- */
+
+static uint64_t began;
+static int tell;	/* who made this guest reads what it has to say */
+
+/* In a process of its own, for nothing of one guest may be there for the next. */
+static void in_child(const char *payload, void (*then)(void))
+{
+	began = rdtsc();
+	on_output = then;
+	create(payload, 1, false, "");
+	exit(run(vcpus[0].fd, vcpus[0].run));
+}
+
+static void tell_time(void)
+{
+	report("create", 1, rdtsc() - began);
+	exit(0);
+}
+
+static void measure_create(const char *payload)
+{
+	int i, status;
+
+	for (i = 0; i < REPEATS; i++) {
+		if (!fork())
+			in_child(payload, tell_time);
+		if (wait(&status) < 0 || status)
+			errx(1, "a guest has failed");
+	}
+}
+
+/* Bytes of guest memory that are there. */
+static void tell_resident(void)
+{
+	static unsigned char there[GUEST_BYTES / 4096];
+	uint64_t bytes = 0;
+	size_t i;
+
+	if (mincore(ram, ram_bytes, there))
+		err(1, "mincore");
+	for (i = 0; i < sizeof(there); i++)
+		bytes += (there[i] & 1) * 4096;
+	if (write(tell, &bytes, sizeof(bytes)) != sizeof(bytes))
+		err(1, "pipe");
+}
+
+static void measure_memory(const char *payload)
+{
+	pid_t children[ALL_GUESTS];
+	uint64_t bytes;
+	int i, fds[2];
+
+	if (pipe(fds))
+		err(1, "pipe");
+	tell = fds[1];
+	for (i = 0; i < ALL_GUESTS; i++) {
+		children[i] = fork();
+		if (!children[i])
+			in_child(payload, tell_resident);
+		if (read(fds[0], &bytes, sizeof(bytes)) != sizeof(bytes))
+			err(1, "pipe");
+		count_guest(bytes);
+	}
+	for (i = 0; i < ALL_GUESTS; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+}
+
+static void tell_said(void)
+{
+	sem_post(&said);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void measure_pause(const char *payload)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	uint64_t start;
+	pthread_t t;
+	int i;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	on_output = tell_said;
+	create(payload, 1, false, "");
+	if (pthread_create(&t, NULL, run_other, &vcpus[0]))
+		errx(1, "pthread_create");
+	sem_wait(&said);
+	for (i = 0; i < REPEATS; i++) {
+		nap_ms(2);
+		start = rdtsc();
+		paused = true;
+		pthread_kill(t, SIGUSR1);
+		sem_wait(&parked);
+		paused = false;
+		sem_post(&go);
+		report("pause-resume", 1, rdtsc() - start);
+	}
+}
+
+static int measure(const char *what, const char *payload)
+{
+	if (!strcmp(what, "create"))
+		measure_create(payload);
+	else if (!strcmp(what, "pause"))
+		measure_pause(payload);
+	else if (!strcmp(what, "memory"))
+		measure_memory(payload);
+	else
+		errx(2, "%s: no such figure", what);
+	return 0;
+}
+
+static const struct option options[] = {
+	{ "large", no_argument, NULL, 'l' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "append", required_argument, NULL, 'a' },
+	{ "measure", required_argument, NULL, 'm' },
+	{ }
+};
+
+int main(int argc, char **argv)
+{
+	const char *append = "", *what = NULL;
+	unsigned int cpus = 1, i;
+	bool large = false;
+	pthread_t t;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (c == 'l')
+			large = true;
+		else if (c == 'c')
+			cpus = strtoul(optarg, NULL, 0);
+		else if (c == 'a')
+			append = optarg;
+		else if (c == 'm')
+			what = optarg;
+		else
+			return 2;
+	}
+	if (optind != argc - 1 || cpus < 1 || cpus > MAX_CPUS)
+		errx(2, "usage: kvm [--large] [--cpus N] [--append TEXT] [--measure WHAT] PAYLOAD");
+	if (what)
+		return measure(what, argv[optind]);
+	create(argv[optind], cpus, large, append);
 	for (i = 1; i < cpus; i++) {
 		if (pthread_create(&t, NULL, run_other, &vcpus[i]))
 			errx(1, "pthread_create");
