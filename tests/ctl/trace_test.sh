@@ -48,7 +48,7 @@ near() {
 	[ "$seen" -ge 5 ] || { echo "# $seen events"; return 1; }
 }
 
-check "run" aerie run "$v" -q -m 64M -k "$payload"
+check "run" aerie run "$v" -q -m 64M -k "$payload" -a "$LOOP"
 watch "$v"
 check "it loops" soon 30 seen "$v" "spinning"
 check "trace" trace

@@ -51,7 +51,7 @@ release() {
 	holder=''
 }
 run() {
-	aerie run "$v" -q -m 64M -k "$payload"
+	aerie run "$v" -q -m 64M -k "$payload" -a "$LOOP"
 }
 refused() {
 	says 1 "$1" run && no_vm

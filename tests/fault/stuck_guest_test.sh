@@ -30,7 +30,7 @@ burns() {
 	[ "$(ticks_of)" -gt $((was + 20)) ]
 }
 
-check "run" aerie run "$v" -q -m 64M -c 3 -k "$payload"
+check "run" aerie run "$v" -q -m 64M -c 3 -k "$payload" -a "$LOOP"
 watch "$v"
 check "it loops" soon 30 seen "$v" "spinning"
 check "and takes processor time" burns

@@ -15,10 +15,8 @@ on_exit "! [ -d /sys/module/odd_exit ] || /sbin/rmmod odd_exit"
 plan 10
 
 v=$(vm odd) other=$(vm other)
-# Both use all of the processor that they get; in an emulator that had better be little.
 start() {
-	aerie run -q "$1" -m 64M -k "$payload" &&
-		renice -n 19 -p "$(grep -lx "aerie-$1/0" /proc/[0-9]*/comm | cut -d/ -f3)"
+	aerie run -q "$1" -m 64M -k "$payload" -a "$LOOP"
 }
 make_odd() {
 	/sbin/insmod "$module" code=0x3ff thread="$(printf %.15s "aerie-$v/0")"

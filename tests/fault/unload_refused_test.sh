@@ -24,7 +24,7 @@ holds_console() {
 	aerie destroy -q "$v"
 }
 
-check "create" aerie create "$v" -q -m 64M -c 2 -k "$payload"
+check "create" aerie create "$v" -q -m 64M -c 2 -k "$payload" -a "$LOOP"
 check "refused with a VM that is created" refused
 check "refused with one that runs" eval "aerie start -q $v && refused"
 check "refused with one that is paused" eval "aerie pause -q $v && refused"

@@ -25,7 +25,7 @@ guest() {
 	if [ $(($1 % 8)) = 0 ]; then
 		aerie run "$v" -q -m 128M -c 2 -k "$KERNEL" -i "$INITRD" -a "$APPEND" || return 1
 	else
-		aerie run "$v" -q -m 64M -c $(($1 % 4 + 1)) -k "$payload" || return 1
+		aerie run "$v" -q -m 64M -c $(($1 % 4 + 1)) -k "$payload" -a "$LOOP" || return 1
 	fi
 	case $(($1 % 3)) in
 	0) usleep 50000 ;;
