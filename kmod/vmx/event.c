@@ -19,6 +19,7 @@
 #include "vmx/vmx.h"
 
 #define SHADOW		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
+#define PENDING_ENABLED	BIT(12)
 #define PENDING_BS	BIT(14)
 
 static u32 intr_state(struct vmx_vcpu *vmx)
@@ -63,19 +64,30 @@ void vmx_inject(struct aerie_vcpu *vcpu, const struct aerie_event *event)
 	vmx->injected = true;
 }
 
+/*
+ * A debug exception is pending: it comes first, and an event injected with the next
+ * entry would be instead of it (SDM, Delivery of Pending Debug Exceptions after VM
+ * Entry). After it the window opens.
+ */
+static bool debug_pending(void)
+{
+	return vmx_read(GUEST_PENDING_DBG_EXCEPTIONS) & (PENDING_ENABLED | PENDING_BS);
+}
+
 bool vmx_irq_ready(struct aerie_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	return !vmx->injected && aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF &&
-	       !(intr_state(vmx) & SHADOW);
+	       !(intr_state(vmx) & SHADOW) && !debug_pending();
 }
 
 bool vmx_nmi_ready(struct aerie_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	return !vmx->injected && !(intr_state(vmx) & (SHADOW | GUEST_INTR_STATE_NMI));
+	return !vmx->injected && !(intr_state(vmx) & (SHADOW | GUEST_INTR_STATE_NMI)) &&
+	       !debug_pending();
 }
 
 static void windows_write(struct vmx_vcpu *vmx)
