@@ -91,6 +91,7 @@ enum {
 	NOREP	= 1 << 14,	/* F3 means something */
 	MOFFS	= 1 << 15,	/* an address, as long as prefix 67 says */
 	PAUSE	= 1 << 17,
+	SYSTEM	= 1 << 18,	/* of paging and long mode: not to be had without them */
 	BYTEREG	= 1 << 16,	/* another register with a REX prefix, on TCG even if far off */
 };
 
@@ -156,7 +157,7 @@ static const struct insn insns[] = {
 	{ "cpuid", CODE(0x0f, 0xa2), 0, .rax = HIGH0 | 1, .rcx = HIGH0, .want = want_cpuid },
 	{ "cpuid 7", CODE(0x0f, 0xa2), 0, .rax = 7, .rcx = HIGH0, .want = want_cpuid },
 	{ "rdmsr", CODE(0x0f, 0x32), PRIV, .rcx = HIGH0 | MSR_APIC_BASE, .want = want_rdmsr },
-	{ "rdmsr EFER", CODE(0x0f, 0x32), PRIV, .rcx = MSR_EFER, .want = want_rdmsr },
+	{ "rdmsr EFER", CODE(0x0f, 0x32), SYSTEM | PRIV, .rcx = MSR_EFER, .want = want_rdmsr },
 	{ "wrmsr", CODE(0x0f, 0x30), PRIV, .rcx = 0x200, .rax = HIGH0 | 6, .rdx = HIGH0,
 	  CHANGES(mtrr, 0, 6) },
 	{ "vmcall", CODE(0x0f, 0x01, 0xc1), INTEL | FIXED, .want = want_hypercall },
@@ -224,21 +225,21 @@ static const struct insn insns[] = {
 	{ "I/O APIC store", CODE(0xc7, 0x06, 1, 0, 0, 0), MEM | WIDE | FIXED, .rsi = IOAPIC,
 	  CHANGES(ioregsel, 0, 1) },
 
-	{ "mov %cr0, %rax", CODE(0x0f, 0x20, 0xc0), PRIV | FIXED, .load = read_cr0, .to = REG(rax), .size = 8 },
-	{ "mov %cr3, %rbx", CODE(0x0f, 0x20, 0xdb), PRIV | FIXED, .load = read_cr3, .to = REG(rbx), .size = 8 },
-	{ "mov %cr4, %rsi", CODE(0x0f, 0x20, 0xe6), PRIV | FIXED, .load = read_cr4, .to = REG(rsi), .size = 8 },
-	{ "mov %rax, %cr0: WP on", CODE(0x0f, 0x22, 0xc0), PRIV | FIXED, .src = flip_wp, CHANGES(wp, 0, CR0_WP) },
-	{ "mov %rax, %cr0: WP off", CODE(0x0f, 0x22, 0xc0), PRIV | FIXED, .src = flip_wp, CHANGES(wp, CR0_WP, 0) },
-	{ "mov %rax, %cr3", CODE(0x0f, 0x22, 0xd8), PRIV | FIXED, .src = read_cr3 },
-	{ "mov %rax, %cr4: PGE on", CODE(0x0f, 0x22, 0xe0), PRIV | FIXED, .src = flip_pge, CHANGES(pge, 0, CR4_PGE) },
-	{ "mov %rax, %cr4: PGE off", CODE(0x0f, 0x22, 0xe0), PRIV | FIXED, .src = flip_pge, CHANGES(pge, CR4_PGE, 0) },
+	{ "mov %cr0, %rax", CODE(0x0f, 0x20, 0xc0), SYSTEM | PRIV | FIXED, .load = read_cr0, .to = REG(rax), .size = 8 },
+	{ "mov %cr3, %rbx", CODE(0x0f, 0x20, 0xdb), SYSTEM | PRIV | FIXED, .load = read_cr3, .to = REG(rbx), .size = 8 },
+	{ "mov %cr4, %rsi", CODE(0x0f, 0x20, 0xe6), SYSTEM | PRIV | FIXED, .load = read_cr4, .to = REG(rsi), .size = 8 },
+	{ "mov %rax, %cr0: WP on", CODE(0x0f, 0x22, 0xc0), SYSTEM | PRIV | FIXED, .src = flip_wp, CHANGES(wp, 0, CR0_WP) },
+	{ "mov %rax, %cr0: WP off", CODE(0x0f, 0x22, 0xc0), SYSTEM | PRIV | FIXED, .src = flip_wp, CHANGES(wp, CR0_WP, 0) },
+	{ "mov %rax, %cr3", CODE(0x0f, 0x22, 0xd8), SYSTEM | PRIV | FIXED, .src = read_cr3 },
+	{ "mov %rax, %cr4: PGE on", CODE(0x0f, 0x22, 0xe0), SYSTEM | PRIV | FIXED, .src = flip_pge, CHANGES(pge, 0, CR4_PGE) },
+	{ "mov %rax, %cr4: PGE off", CODE(0x0f, 0x22, 0xe0), SYSTEM | PRIV | FIXED, .src = flip_pge, CHANGES(pge, CR4_PGE, 0) },
 	{ "mov %rax, %cr8", CODE(0x44, 0x0f, 0x22, 0xc0), PRIV | LONG | FIXED | CR8, .rax = 3, CHANGES(cr8, 0, 3) },
 	{ "mov %cr8, %rax", CODE(0x44, 0x0f, 0x20, 0xc0), PRIV | LONG | FIXED, .load = get_cr8, .to = REG(rax), .size = 8 },
-	{ "clts", CODE(0x0f, 0x06), PRIV, CHANGES(ts, CR0_TS, 0) },
-	{ "lmsw %ax", CODE(0x0f, 0x01, 0xf0), PRIV | FIXED, .src = flip_ts, CHANGES(ts, 0, CR0_TS) },
-	{ "smsw %eax", CODE(0x0f, 0x01, 0xe0), WIDE | FIXED, .load = read_cr0, .to = REG(rax), .size = 4 },
+	{ "clts", CODE(0x0f, 0x06), SYSTEM | PRIV, CHANGES(ts, CR0_TS, 0) },
+	{ "lmsw %ax", CODE(0x0f, 0x01, 0xf0), SYSTEM | PRIV | FIXED, .src = flip_ts, CHANGES(ts, 0, CR0_TS) },
+	{ "smsw %eax", CODE(0x0f, 0x01, 0xe0), SYSTEM | WIDE | FIXED, .load = read_cr0, .to = REG(rax), .size = 4 },
 	{ "invlpg (%rsi)", CODE(0x0f, 0x01, 0x3e), PRIV | MEM | FIXED, .rsi = CODE_ADDR },
-	{ "xsetbv", CODE(0x0f, 0x01, 0xd1), PRIV | FIXED | XSAVE, .rax = HIGH0 | 1, .rcx = HIGH0,
+	{ "xsetbv", CODE(0x0f, 0x01, 0xd1), SYSTEM | PRIV | FIXED | XSAVE, .rax = HIGH0 | 1, .rcx = HIGH0,
 	  .rdx = HIGH0, CHANGES(xcr0, 3, 1) },
 	{ "mov %rax, %dr0", CODE(0x0f, 0x23, 0xc0), PRIV | FIXED, .rax = 0x12345678, CHANGES(dr0, 0, 0x12345678) },
 	{ "mov %rax, %dr7", CODE(0x0f, 0x23, 0xf8), PRIV | FIXED, .rax = 0x700, CHANGES(dr7, 0x400, 0x700) },
@@ -261,6 +262,8 @@ struct way {
 	u8 nlead, nprefix;
 	u8 lead[4], prefix[14];
 	bool irq;		/* one is pending, or comes of the instruction */
+	bool race;		/* one may come any time, and an NMI */
+	void (*enter)(struct regs *regs);	/* otherwise than in long mode */
 };
 
 #define PLAIN	.at = CODE_ADDR, .cs = SEL_CODE64
@@ -280,6 +283,14 @@ static struct {
 	u64 dr6;		/* of all #DB, what they have in common */
 	struct regs end;
 } seen;
+
+/* The body under way in a race, and what came while it lasted. */
+static struct {
+	u64 begin, start, end;
+	u32 irqs, nmis, hits, early, want_irqs, want_nmis;
+	u32 phase, nmi_phase;
+	bool periodic;
+} race;
 
 static u8 stack[4096] __attribute__((aligned(16)));
 static u8 frames[4][4096] __attribute__((aligned(4096)));
@@ -306,6 +317,20 @@ asm(".text\n"
 
 static void on_trap(struct regs *r)
 {
+	if (race.begin && (r->vector == IRQ || r->vector == NMI)) {
+		race.hits += r->rip >= race.begin && r->rip <= race.end + 1;
+		/* An NMI may come in a shadow, and its IRET ends that. */
+		if (r->vector == NMI) {
+			race.nmis++;
+			if (r->rip == race.start)
+				race.start = race.begin;
+			return;
+		}
+		race.irqs++;
+		race.early += r->rip == race.start && r->rip != race.begin;
+		apic_eoi();
+		return;
+	}
 	if (seen.nr < MAX_EVENTS)
 		seen.event[seen.nr] = (struct event){ r->vector, r->rip };
 	if (r->vector == DB) {
@@ -357,6 +382,8 @@ static bool usable(const struct insn *x, const struct way *w)
 {
 	if (x->flags & LONG && w->cs != SEL_CODE64 && w->cs != SEL_UCODE64)
 		return false;
+	if (w->enter && (x->flags & (SYSTEM | HLT) || (x->flags & MEM && !w->cs)))
+		return false;
 	if (x->flags & HLT && !w->irq && !(w->cs & 3))
 		return false;
 	if (x->flags & XSAVE)
@@ -365,7 +392,7 @@ static bool usable(const struct insn *x, const struct way *w)
 		return cpuid(0x40000000, 0).b == 0x4b4d564b &&
 		       (cpuid(0, 0).b == 0x756e6547) == !!(x->flags & INTEL);
 	/* QEMU dies of CR8 with an interrupt pending; TCG's PAUSE is not the end of anything. */
-	return !(tcg_below() && ((x->flags & CR8 && w->irq) ||
+	return !(tcg_below() && ((x->flags & CR8 && (w->irq || w->race)) ||
 				 (x->flags & PAUSE && (w->irq || w->flags & FLAG_TF))));
 }
 
@@ -378,9 +405,9 @@ static u64 put_body(const struct insn *x, const struct way *w, u64 *start)
 	for (i = 0; i < w->nlead; i++)
 		*p++ = w->lead[i];
 	*start = (u64)p;
-	if (w->cs == SEL_CODE16 && x->flags & WIDE)
+	if ((w->cs == SEL_CODE16 || !w->cs) && x->flags & WIDE)
 		*p++ = 0x66;
-	if (w->cs == SEL_CODE16 && x->flags & MEM)
+	if ((w->cs == SEL_CODE16 || !w->cs) && x->flags & MEM)
 		*p++ = 0x67;
 	for (i = 0; i < w->nprefix; i++)
 		*p++ = w->prefix[i];
@@ -501,6 +528,29 @@ static void complain(const struct insn *x, const struct way *w, const struct eve
 		printf("#   dr6 0x%lx\n", seen.dr6);
 }
 
+/* Two one-shot timers: an interrupt and an NMI, each after a time that varies. */
+static void race_arm(const struct insn *x, const struct way *w, u64 start, u64 end)
+{
+	u64 until;
+
+	race.begin = w->at;
+	race.end = end;
+	/* REP may be interrupted within. */
+	race.start = x->flags & REP ? w->at : start;
+	if (race.nmi_phase) {
+		race.want_nmis++;
+		outb(0x30, 0x43);
+		outb(2, 0x40);
+		outb(0, 0x40);
+		for (until = rdtsc() + race.nmi_phase; rdtsc() < until;)
+			;
+	}
+	if (!race.periodic) {
+		race.want_irqs++;
+		apic_write(APIC_TIMER_INIT, race.phase);
+	}
+}
+
 /* Run @x as @w says, which is to be usable(), and compare. */
 static void run(const struct insn *x, const struct way *w)
 {
@@ -522,13 +572,15 @@ static void run(const struct insn *x, const struct way *w)
 		want_regs(&want, x, w);
 		n = want_events(e, x, w, start, end, x->flags & REP ? x->rcx : 1);
 	}
+	if (w->race)
+		race_arm(x, w, start, end);
 	if (w->irq && x != &icr_store)
 		apic_icr(apic_id(), IRQ | ICR_ASSERT);
 	seen.nr = 0;
 	seen.dr6 = ~0ull;
 	if (w->cs & 3)
 		asm volatile("mov %0, %%ds; mov %0, %%es" :: "r"(SEL_UDATA));
-	enter_insn(&in);
+	(w->enter ?: enter_insn)(&in);
 	asm volatile("mov %0, %%ds; mov %0, %%es" :: "r"(SEL_DATA));
 
 	/* TCG does not set it in what a fault saves. */
@@ -798,4 +850,222 @@ TEST(compatibility_mode)
 	run_all(&(struct way){ "16-bit", .at = CODE_LOW, .cs = SEL_CODE16 });
 	run_all(&(struct way){ "16-bit, TF", .at = CODE_LOW, .cs = SEL_CODE16, .flags = FLAG_TF });
 	EXPECT_EQ(failures, 0);
+}
+
+/* ---- Without long mode ---------------------------------------------------- */
+
+/*
+ * Registers in PUSHA's order and an IRET frame, where 16-bit code reaches them. It is
+ * the stack as well: the code goes in by POPA and IRET, and a trap that pushes its
+ * frame and then PUSHA leave there what came out.
+ */
+struct legacy {
+	u32 edi, esi, ebp, esp, ebx, edx, ecx, eax, eip, cs, eflags;
+	u32 caller_esp, dr6, nr, db[MAX_EVENTS];
+};
+
+static struct legacy *const legacy = (struct legacy *)0x6800;
+
+#define LEGACY_CODE(name, bits, ip, iret)						\
+extern u8 name[], name##_db[], name##_bp[], name##_end[];				\
+asm(".text; .code" bits "\n"								\
+    #name ": pushal; mov %esp, 0x6800 + 44; mov $0x6800, %esp; popal; iretl\n"		\
+    #name "_db: pushal\n"								\
+    "	mov " ip ", %eax; mov 0x6800 + 52, %ebx; and $7, %ebx\n"			\
+    "	mov %eax, 0x6800 + 56(, %ebx, 4); incl 0x6800 + 52\n"				\
+    "	mov %dr6, %eax; and %eax, 0x6800 + 48; mov $0xffff0ff0, %eax; mov %eax, %dr6\n"	\
+    "	popal; " iret "\n"								\
+    #name "_bp: pushal; mov 0x6800 + 44, %esp; popal; ret\n"				\
+    #name "_end: .code64\n")
+LEGACY_CODE(protected, "32", "0x6800 + 32", "iretl");
+LEGACY_CODE(real, "16", "0x6800 + 38", "iret");
+
+static void legacy_begin(const struct regs *in)
+{
+	*legacy = (struct legacy){
+		.edi = in->rdi, .esi = in->rsi, .ebp = in->rbp, .ebx = in->rbx, .edx = in->rdx,
+		.ecx = in->rcx, .eax = in->rax, .eip = in->rip, .cs = in->cs,
+		.eflags = in->rflags, .dr6 = ~0u,
+	};
+}
+
+/* A frame in real mode is three words: all lies 6 bytes higher. */
+static void legacy_end(const struct regs *in, bool real_mode)
+{
+	const struct legacy *l = real_mode ? (void *)legacy + 6 : legacy;
+	u32 i, mask = real_mode ? 0xffff : ~0u;
+
+	for (i = 0; i < legacy->nr && i < MAX_EVENTS; i++)
+		seen.event[seen.nr++] = (struct event){ DB, legacy->db[i] & mask };
+	if (seen.nr < MAX_EVENTS)
+		seen.event[seen.nr++] = (struct event){ BP, l->eip & mask };
+	seen.dr6 = legacy->dr6;
+	seen.end = *in;
+	seen.end.rdi = l->edi;
+	seen.end.rsi = l->esi;
+	seen.end.rbp = l->ebp;
+	seen.end.rbx = l->ebx;
+	seen.end.rdx = l->edx;
+	seen.end.rcx = l->ecx;
+	seen.end.rax = l->eax;
+	seen.end.rflags = real_mode ? ((u16 *)&l->eip)[2] : l->eflags;
+}
+
+static void enter_protected(struct regs *in)
+{
+	static struct mode32 m;
+	static const u8 *const code[] = { [DB] = protected_db, [BP] = protected_bp };
+
+	setup_idt32();
+	for (u32 i = 0; i < ARRAY_SIZE(code); i++)
+		if (code[i])
+			idt32[i] = ((u64)code[i] & 0xffff) | SEL_CODE32 << 16 | 0x8eull << 40 |
+				   (u64)code[i] >> 16 << 48;
+	legacy_begin(in);
+	m = (struct mode32){ .cr0 = CR0_PE | CR0_NE, .cr4 = read_cr4(), .code = (u64)protected, .vector = ~0u };
+	run_mode32(&m);
+	legacy_end(in, false);
+	if (m.vector != ~0u)
+		seen.event[0] = (struct event){ m.vector, m.eip };
+}
+
+/* The compiler is not to know that it is at 0. */
+static u32 *real_vectors;
+
+static void enter_real(struct regs *in)
+{
+	volatile u32 *vectors = READ_ONCE(real_vectors);
+
+	vectors[DB] = REAL_BODY + (real_db - real);
+	vectors[BP] = REAL_BODY + (real_bp - real);
+	legacy_begin(in);
+	run_real(real, real_end - real);
+	legacy_end(in, true);
+}
+
+TEST(without_long_mode)
+{
+	begin();
+	run_all(&(struct way){ "protected mode", .at = CODE_LOW, .cs = SEL_CODE32,
+			       .enter = enter_protected });
+	run_all(&(struct way){ "protected mode, TF", .at = CODE_LOW, .cs = SEL_CODE32,
+			       .flags = FLAG_TF, .enter = enter_protected });
+	run_all(&(struct way){ "16-bit protected mode", .at = CODE_LOW, .cs = SEL_CODE16,
+			       .enter = enter_protected });
+	run_all(&(struct way){ "16-bit protected mode, TF", .at = CODE_LOW, .cs = SEL_CODE16,
+			       .flags = FLAG_TF, .enter = enter_protected });
+	run_all(&(struct way){ "real mode", .at = CODE_LOW, .enter = enter_real });
+	run_all(&(struct way){ "real mode, TF", .at = CODE_LOW, .flags = FLAG_TF, .enter = enter_real });
+	EXPECT_EQ(failures, 0);
+}
+
+/* ---- Races ---------------------------------------------------------------- */
+
+static const struct way race_ways[] = {
+	{ "race", PLAIN, .flags = FLAG_IF, .race = true },
+	{ "race behind MOV SS", PLAIN, MOV_SS, .flags = FLAG_IF, .race = true },
+	{ "race, TF", PLAIN, .flags = FLAG_IF | FLAG_TF, .race = true },
+	{ "race behind MOV SS, TF", PLAIN, MOV_SS, .flags = FLAG_IF | FLAG_TF, .race = true },
+};
+
+#define PIT_PIN	2
+
+/* How far the local APIC's timer counts during a run. */
+static u32 race_begin(void)
+{
+	const struct way w = { "calibration", PLAIN };
+	u32 i, from = ~0u;
+
+	begin();
+	memset(&race, 0, sizeof(race));
+	tsc_per_ms();
+	apic_write(APIC_TIMER_DIV, 0xb);
+	apic_write(APIC_LVT_TIMER, IRQ | LVT_MASKED);
+	apic_write(APIC_TIMER_INIT, from);
+	for (i = 0; i < 16; i++)
+		run(&insns[0], &w);
+	from -= apic_read(APIC_TIMER_NOW);
+	apic_write(APIC_TIMER_INIT, 0);
+	apic_write(APIC_LVT_TIMER, IRQ);
+	ioapic_route(PIT_PIN, (u64)apic_id() << 56 | LVT_NMI);
+	return from / 16 + 1;
+}
+
+static void race_rounds(u32 rounds, u32 span)
+{
+	const struct insn *x = insns;
+	const struct way *w = race_ways;
+	u64 until;
+	u32 i;
+
+	for (i = 0; i < rounds; i++, x++) {
+		if (x == insns + ARRAY_SIZE(insns)) {
+			x = insns;
+			if (++w == race_ways + ARRAY_SIZE(race_ways))
+				w = race_ways;
+		}
+		if (!usable(x, w))
+			continue;
+		race.phase = 1 + i * 7919 % span;
+		race.nmi_phase = i % 3 ? 0 : 1 + i * 7919 % (tsc_per_ms() / 200);
+		run(x, w);
+		if (i % 3 == 1) {
+			race.want_nmis++;
+			apic_icr(apic_id(), ICR_NMI | ICR_ASSERT);
+		}
+		for (until = rdtsc() + 1000 * tsc_per_ms(); rdtsc() < until;) {
+			sti_nop_cli();
+			if (race.nmis == race.want_nmis &&
+			    (race.periodic || race.irqs == race.want_irqs))
+				break;
+		}
+		if (race.nmis == race.want_nmis && (race.periodic || race.irqs == race.want_irqs))
+			continue;
+		if (failures++ < 8)
+			printf("# round %u, %s, %s: %u interrupts of %u, %u NMIs of %u\n", i, x->name,
+			       w->name, race.irqs, race.want_irqs, race.nmis, race.want_nmis);
+		race.irqs = race.want_irqs;
+		race.nmis = race.want_nmis;
+	}
+	race.begin = 0;
+	ioapic_route(PIT_PIN, LVT_MASKED);
+	if (race.early && tcg_below() && !on_tcg()) {
+		printf("# skipped %u: TCG has lost the shadow\n", race.early);
+		race.early = 0;
+	}
+	printf("# %u interrupts, %u NMIs, %u of them at the instruction\n", race.irqs, race.nmis,
+	       race.hits);
+	EXPECT_EQ(race.early, 0);
+	EXPECT_EQ(failures, 0);
+	EXPECT(race.hits > 0);
+}
+
+/* One interrupt each time, and an NMI two times of three: none is lost, none comes twice. */
+TEST(racing_with_events)
+{
+	u32 span = race_begin();
+
+	race_rounds(boot_option("rounds=", 4000), span);
+}
+
+/* As many as periods have passed at the most; they are not waited for. */
+TEST(racing_with_a_periodic_timer)
+{
+	u32 span = race_begin(), period = span * 5 / 2, most;
+	u64 from, ticks;
+
+	race.periodic = true;
+	apic_write(APIC_TIMER_INIT, ~0u);
+	delay_us(1000);
+	ticks = ~0u - apic_read(APIC_TIMER_NOW);
+	apic_write(APIC_LVT_TIMER, IRQ | LVT_PERIODIC);
+	apic_write(APIC_TIMER_INIT, period);
+	from = rdtsc();
+	race_rounds(boot_option("rounds=", 4000), span);
+	apic_write(APIC_TIMER_INIT, 0);
+	most = (rdtsc() - from) / tsc_per_ms() * ticks / period;
+	sti_nop_cli();
+	EXPECT(race.irqs > 0);
+	if (race.irqs > most + most / 16 + 2)
+		EXPECT_EQ(race.irqs, most);
 }
