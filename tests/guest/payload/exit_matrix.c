@@ -1051,7 +1051,7 @@ TEST(racing_with_events)
 /* As many as periods have passed at the most; they are not waited for. */
 TEST(racing_with_a_periodic_timer)
 {
-	u32 span = race_begin(), period = span * 5 / 2, most;
+	u32 span = race_begin(), period = span * 25 / 2, most;
 	u64 from, ticks;
 
 	race.periodic = true;
