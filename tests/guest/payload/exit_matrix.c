@@ -995,8 +995,8 @@ static void race_rounds(u32 rounds, u32 span)
 {
 	const struct insn *x = insns;
 	const struct way *w = race_ways;
+	u32 i, left_out = 0;
 	u64 until;
-	u32 i;
 
 	for (i = 0; i < rounds; i++, x++) {
 		if (x == insns + ARRAY_SIZE(insns)) {
@@ -1006,6 +1006,11 @@ static void race_rounds(u32 rounds, u32 span)
 		}
 		if (!usable(x, w))
 			continue;
+		/* An exit in between ends the shadow there, and the steps are others. */
+		if (w->nlead && w->flags & FLAG_TF && tcg_below() && !on_tcg()) {
+			left_out++;
+			continue;
+		}
 		race.phase = 1 + i * 7919 % span;
 		race.nmi_phase = i % 3 ? 0 : 1 + i * 7919 % (tsc_per_ms() / 200);
 		run(x, w);
@@ -1029,6 +1034,8 @@ static void race_rounds(u32 rounds, u32 span)
 	}
 	race.begin = 0;
 	ioapic_route(PIT_PIN, LVT_MASKED);
+	if (left_out)
+		printf("# skipped %u: with TF in a shadow, which TCG loses\n", left_out);
 	if (race.early && tcg_below() && !on_tcg()) {
 		printf("# skipped %u: TCG has lost the shadow\n", race.early);
 		race.early = 0;
@@ -1037,7 +1044,7 @@ static void race_rounds(u32 rounds, u32 span)
 	       race.hits);
 	EXPECT_EQ(race.early, 0);
 	EXPECT_EQ(failures, 0);
-	EXPECT(race.hits > 0);
+	EXPECT(race.hits > 0 || race.periodic);
 }
 
 /* One interrupt each time, and an NMI two times of three: none is lost, none comes twice. */
@@ -1051,13 +1058,15 @@ TEST(racing_with_events)
 /* As many as periods have passed at the most; they are not waited for. */
 TEST(racing_with_a_periodic_timer)
 {
-	u32 span = race_begin(), period = span * 25 / 2, most;
+	u32 span = race_begin(), period, most;
 	u64 from, ticks;
 
 	race.periodic = true;
 	apic_write(APIC_TIMER_INIT, ~0u);
 	delay_us(1000);
 	ticks = ~0u - apic_read(APIC_TIMER_NOW);
+	/* A tick costs a host some interrupts of its own, which leave time for the guest. */
+	period = ticks / 10 > span * 5 / 2 ? ticks / 10 : span * 5 / 2;
 	apic_write(APIC_LVT_TIMER, IRQ | LVT_PERIODIC);
 	apic_write(APIC_TIMER_INIT, period);
 	from = rdtsc();
