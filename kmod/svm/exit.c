@@ -132,6 +132,9 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 		       svm_attr_from_hw(save->cs.attr, 0) & AERIE_SEG_L;
 	exit->cpl = save->cpl;
 	done = aerie_fast_decoded(&svm->vcpu, exit);
+	/* Its translations are void: a new ASID, unless the entry flushes. */
+	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
+		svm_asid_new(svm);
 	if (done && exit->insn_len) {
 		insn_done(c, save, save->rip + exit->insn_len);
 		save->rflags &= ~(u64)X86_EFLAGS_RF;
