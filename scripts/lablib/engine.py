@@ -130,10 +130,8 @@ class Qemu(Engine):
         pairs = [socket.socketpair() for _ in range(3)]
         self.channel, self.console, self.control = (p[0] for p in pairs)
         fds = [p[1].fileno() for p in pairs]
-        # With a thread for each processor QEMU's SVM is not safe: hosts with two ended
-        # in a triple fault within a minute or so of guests, whatever the module did.
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
-                "-display", "none", "-accel", a.accel or "tcg,thread=single", "-cpu", self.cpu,
+                "-display", "none", "-accel", a.accel or "tcg", "-cpu", self.cpu,
                 "-smp", str(a.cpus), "-m", str(a.memory),
                 "-kernel", kernel.image, "-initrd", initrd,
                 "-append", f"{kernel_args(a.kernel)} unknown_nmi_panic {append}",
