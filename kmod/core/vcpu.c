@@ -37,6 +37,7 @@
 #include "control.h"
 #include "core/core.h"
 #include "core/fetch.h"
+#include "core/place.h"
 #include "core/policy.h"
 #include "dev/lapic.h"
 #include "trace.h"
@@ -492,6 +493,7 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 		err = PTR_ERR(vcpu->task);
 		goto err_backend;
 	}
+	aerie_place(vcpu->task);
 	get_task_struct(vcpu->task);
 	wake_up_process(vcpu->task);
 	return vcpu;

@@ -53,6 +53,7 @@ class Engine:
 
     bochs = False
     loses_interrupts = False
+    module_args = ()
     boot_seconds = 180
     command_seconds = 900
     process = channel = console = control = screen = None
@@ -89,6 +90,13 @@ class Qemu(Engine):
         # processor then sleeps on, the interrupt pending in its local APIC, until
         # another comes. With --icount it all happens in one thread.
         self.loses_interrupts = args.accel != "kvm" and not args.icount
+        # Every processor's FXRSTOR clears IGNNE, a bit of the first processor's flags,
+        # and writes the others back as it found them, without a lock: nested paging
+        # stays on after that processor's #VMEXIT, or GIF 0. The host triple-faults or
+        # a guest's page tables are gone, KVM's as well as Aerie's (tests/lab/smp.sh).
+        # The first processor's flags stay the same while guests run elsewhere.
+        if args.accel != "kvm" and args.cpus > 1:
+            self.module_args = (f"cpus=1-{args.cpus - 1}",)
         if args.kernel == "debug":
             self.boot_seconds = 600
         if args.accel == "kvm":

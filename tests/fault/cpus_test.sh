@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The module parameter cpus: vCPUs run on those processors, and a list that names none
+# that is online keeps the module from being loaded.
+# shellcheck disable=SC2317 # check runs what looks unused
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/fault.sh
+. "$lib/fault.sh"
+need_aerie
+payload=$(built payload/irq_off_loop.elf) || exit
+scratch
+on_exit "destroy_mine"
+need_reload
+# The last cpus= counts: what follows is ours.
+with() {
+	# shellcheck disable=SC2086 # words on purpose
+	/sbin/modprobe aerie $MODULE_ARGS "$@" 2>"$SCRATCH/err"
+}
+again() {
+	destroy_mine
+	/sbin/rmmod aerie 2>/dev/null
+	load
+}
+on_exit "again"
+plan 7
+
+last=$(($(nproc) - 1))
+v=$(vm placed)
+refused() {
+	! with "cpus=$1" && [ ! -d /sys/module/aerie ] &&
+		dmesg | tail -n 5 | grep -q "aerie: cpus=$1 is not a list of processors"
+}
+threads_on() {
+	seen=0
+	for tid in $(grep -l "^aerie-$v" /proc/[0-9]*/comm | cut -d/ -f3); do
+		grep -q "^Cpus_allowed_list:[[:space:]]*$1\$" "/proc/$tid/status" || return 1
+		seen=$((seen + 1))
+	done
+	[ "$seen" = 2 ]
+}
+
+check "unload" /sbin/rmmod aerie
+check "refused: no list" refused first
+check "refused: a processor that is not there" refused "$((last + 1))"
+check "refused: a number too large" refused 99999
+check "the last processor" with "cpus=$last"
+check "a guest runs" aerie run "$v" -q -m 64M -c 2 -k "$payload" -a "$LOOP"
+check "its vCPUs run there" threads_on "$last"
+finish
