@@ -6,7 +6,7 @@
  * from a timer interrupt; sending to netlink sockets is allowed in neither. So
  * aerie_nl_event() copies what is to be told to a list and a work item sends it.
  * One list and one work item keep the order. Nothing here refers to the VM, which
- * may be gone when its "destroyed" is sent.
+ * may be gone when its "destroyed" is sent. While nobody listens none of it is done.
  */
 #include <linux/module.h>
 
@@ -30,10 +30,13 @@ static DECLARE_WORK(event_work, event_send);
 
 void aerie_nl_event(struct aerie_vm *vm, u32 event)
 {
-	struct nl_event *ev = kmalloc(sizeof(*ev), GFP_ATOMIC | __GFP_NOWARN);
 	enum aerie_vm_state state = READ_ONCE(vm->state);
+	struct nl_event *ev;
 	unsigned long flags;
 
+	if (!genl_has_listeners(&aerie_nl_family, &init_net, AERIE_NL_GROUP_EVENTS))
+		return;
+	ev = kmalloc(sizeof(*ev), GFP_ATOMIC | __GFP_NOWARN);
 	if (!ev)
 		return;
 	ev->event = event;
