@@ -39,10 +39,10 @@ even_time() {
 	from=$(now)
 	tell "$1" 'read up rest </proc/uptime; echo "from $up"'
 	soon 30 seen "$1" "from " || return 1
-	sleep $span
+	sleep "$span"
 	tell "$1" 'read up rest </proc/uptime; echo "to $up"'
 	soon 30 seen "$1" "to " || return 1
-	tr -d '\r' <"$SCRATCH/$1.log" | awk -v host="$(since "$from")" -v span=$span '
+	tr -d '\r' <"$SCRATCH/$1.log" | awk -v host="$(since "$from")" -v span="$span" '
 		$1 == "from" { from = $2 } $1 == "to" { to = $2 }
 		END { guest = (to - from) * 100
 			print "# guest " guest "/100 s, host " host "/100 s"

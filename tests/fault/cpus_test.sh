@@ -33,8 +33,9 @@ refused() {
 }
 threads_on() {
 	seen=0
-	for tid in $(grep -l "^aerie-$v" /proc/[0-9]*/comm | cut -d/ -f3); do
-		grep -q "^Cpus_allowed_list:[[:space:]]*$1\$" "/proc/$tid/status" || return 1
+	for comm in /proc/[0-9]*/comm; do
+		grep -q "^aerie-$v" "$comm" 2>/dev/null || continue
+		grep -q "^Cpus_allowed_list:[[:space:]]*$1\$" "${comm%comm}status" || return 1
 		seen=$((seen + 1))
 	done
 	[ "$seen" = 2 ]

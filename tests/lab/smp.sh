@@ -22,6 +22,6 @@ lab svm --cpus 3 --share "$SCRATCH/share" --timeout 300 -- '
 	done
 	kill $(pidof fxrstor); cat /sys/module/aerie/parameters/cpus'
 ended 0 "the host lives"
-check "three guests come up" eval '[ "$(grep -c "guest ready" "$SCRATCH/out")" = 3 ]'
-check "their vCPUs keep off the first processor" eval '[ "$(tail -n 1 "$SCRATCH/out")" = 1-2 ]'
+check "three guests come up" test "$(grep -c "guest ready" "$SCRATCH/out")" = 3
+check "their vCPUs keep off the first processor" test "$(tail -n 1 "$SCRATCH/out")" = 1-2
 finish
