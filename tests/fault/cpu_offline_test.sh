@@ -7,7 +7,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
 need_guest
-[ "$(nproc)" -gt 1 ] || skip_all "this host has one processor (scripts/lab --cpus 2)"
+[ "$(nproc)" -gt 1 ] || skip_all "this host has one processor (scripts/lab --cpus 3)"
 cpu=/sys/devices/system/cpu/cpu$(($(nproc) - 1))/online
 [ -w "$cpu" ] || skip_all "processors cannot go offline here"
 on_exit "echo 1 >$cpu"
