@@ -63,7 +63,8 @@ const struct aerie_mitigation *aerie_mitigations(void);
  * @event: AERIE_EV_* of the uapi
  *
  * Copies what it tells, a work item sends it: events arrive in the order of the
- * calls. When memory is short an event may be lost, as on any multicast group.
+ * calls. While nobody listens it does nothing. When memory is short an event may be
+ * lost, as on any multicast group.
  * Context: any up to hard interrupt; takes no lock of the VM.
  */
 void aerie_nl_event(struct aerie_vm *vm, u32 event);

@@ -9,8 +9,9 @@ struct task_struct;
  * aerie_place() - keep a vCPU's thread on the processors of the module parameter cpus
  * @task: created, not yet woken
  *
- * Without the parameter, or while none of its processors is online, the thread may run
- * anywhere. As with any thread, whoever may can move it later (taskset).
+ * Without the parameter, or when none of its processors is online right now, the thread
+ * may run anywhere. As with any thread, whoever may can move it later (taskset), and the
+ * kernel does when the last of its processors goes offline.
  *
  * Context: may sleep.
  */

@@ -7,28 +7,26 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
-payload=$(built payload/irq_off_loop.elf) || exit
-scratch
-on_exit "destroy_mine"
+need_payload irq_off_loop
 need_reload
 # The last cpus= counts: what follows is ours.
 with() {
 	# shellcheck disable=SC2086 # words on purpose
-	/sbin/modprobe aerie $MODULE_ARGS "$@" 2>"$SCRATCH/err"
+	/sbin/modprobe aerie $MODULE_ARGS "$@"
 }
 again() {
 	destroy_mine
-	/sbin/rmmod aerie 2>/dev/null
+	[ ! -d /sys/module/aerie ] || /sbin/rmmod aerie
 	load
 }
 on_exit "again"
-plan 7
+plan 10
 
 last=$(($(nproc) - 1))
+online=/sys/devices/system/cpu/cpu$last/online
 v=$(vm placed)
 refused() {
-	! with "cpus=$1" && [ ! -d /sys/module/aerie ] &&
+	! with "cpus=$1" 2>/dev/null && [ ! -d /sys/module/aerie ] &&
 		dmesg | tail -n 5 | grep -q "aerie: cpus=$1 is not a list of processors"
 }
 threads_on() {
@@ -48,4 +46,16 @@ check "refused: a number too large" refused 99999
 check "the last processor" with "cpus=$last"
 check "a guest runs" aerie run "$v" -q -m 64M -c 2 -k "$payload" -a "$LOOP"
 check "its vCPUs run there" threads_on "$last"
+# The processor goes offline: what is created then may run on all there are.
+if [ -w "$online" ]; then
+	aerie destroy -q "$v"
+	on_exit "echo 1 >$online"
+	check "that processor goes offline" eval "echo 0 >$online"
+	check "create" aerie create "$v" -q -m 64M -c 2 -k "$payload" -a "$LOOP"
+	check "its vCPUs run anywhere" eval "! threads_on $last && threads_on '.*'"
+else
+	for each in "that processor goes offline" "create" "its vCPUs run anywhere"; do
+		skip "$each" "processor $last cannot go offline"
+	done
+fi
 finish

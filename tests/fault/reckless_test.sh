@@ -7,10 +7,7 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
-payload=$(built payload/reckless.elf) || exit
-scratch
-on_exit "destroy_mine"
+need_payload reckless
 plan 4
 
 v=$(vm wild)

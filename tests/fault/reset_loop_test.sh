@@ -7,10 +7,7 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
-payload=$(built payload/reset_loop.elf) || exit
-scratch
-on_exit "destroy_mine"
+need_payload reset_loop
 plan 12
 
 v=$(vm reset)

@@ -7,10 +7,7 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
-payload=$(built payload/irq_off_loop.elf) || exit
-scratch
-on_exit "destroy_mine"
+need_payload irq_off_loop
 plan 14
 
 v=$(vm stuck)

@@ -6,10 +6,7 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
-payload=$(built payload/irq_off_loop.elf) || exit
-scratch
-on_exit "destroy_mine"
+need_payload irq_off_loop
 need_reload
 plan 9
 

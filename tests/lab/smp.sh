@@ -15,13 +15,11 @@ lab svm --cpus 3 --share "$SCRATCH/share" --timeout 300 -- '
 	for i in 1 2 3; do
 		aerie run g -q -c 2 -m 256M -k /guest/vmlinuz -i /guest/initrd.img \
 			-a "console=ttyS0 quiet" || exit 1
-		mkfifo /tmp/type; sleep 1000 >/tmp/type & typist=$!
-		timeout 90 aerie console g </tmp/type 2>&1 | grep -m 1 -o "guest ready"
-		aerie list | grep "^g " | cut -d" " -f2-5 | tr -d " "
-		aerie destroy -q g; kill $typist; rm /tmp/type
+		timeout 90 aerie console g </dev/null | grep -m 1 -o "aerie guest ready"
+		aerie destroy -q g
 	done
 	kill $(pidof fxrstor); cat /sys/module/aerie/parameters/cpus'
 ended 0 "the host lives"
-check "three guests come up" test "$(grep -c "guest ready" "$SCRATCH/out")" = 3
+check "three guests come up" test "$(grep -cx "aerie guest ready" "$SCRATCH/out")" = 3
 check "their vCPUs keep off the first processor" test "$(tail -n 1 "$SCRATCH/out")" = 1-2
 finish

@@ -7,6 +7,14 @@
 
 SLOW=${GUEST_SLOW:-1}
 
+# need_payload NAME: for tests that run a bare-metal guest, which is $payload then.
+need_payload() {
+	need_aerie
+	payload=$(built "payload/$1.elf") || exit
+	scratch
+	on_exit "destroy_mine"
+}
+
 # rounds N: how many of N rounds there is time for here.
 rounds() {
 	n=$(($1 / SLOW))
