@@ -20,6 +20,14 @@
  * DR6 bits are put aside over the step, so that those set by it can be told. An
  * IRET loads RFLAGS: what TF is after it is the guest's own business again.
  *
+ * What an instruction in a shadow could see or lose by that, TF and DR6, makes
+ * it exit instead: it is executed without the step, and the NMI waits for the
+ * exit after that, a tick at the most.
+ *
+ * An NMI that waits only because another event goes in with this entry needs no
+ * step: an interrupt of this processor, posted with interrupts off, ends the
+ * guest's turn when the event has been delivered.
+ *
  * Software interrupts and INT3, INTO cut off by an exit are executed again: RIP
  * is still on the instruction, and nothing of it has happened.
  */
@@ -34,10 +42,40 @@
 /* DR6 bits put aside over a hidden step. */
 #define STEP_DR6	(DR_STEP | DR_TRAP_BITS)
 
+/* Instructions that save TF, or load another: not to be stepped over. MOV DR as well. */
+static const u8 tf_intercepts[] = {
+	INTERCEPT_PUSHF, INTERCEPT_POPF, INTERCEPT_INTn, INTERCEPT_IRET,
+};
+
+static void step_guard(struct svm_vcpu *svm, bool on)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(tf_intercepts); i++)
+		svm_intercept(svm, tf_intercepts[i], on);
+	svm_dr_intercept(&svm->vcpu, on || !svm->vcpu.dr_dirty);
+}
+
+/**
+ * svm_step_begin() - see that an exit follows this entry as soon as it can
+ * @svm: about to be entered, with an NMI that waits
+ *
+ * Context: loaded, interrupts off.
+ */
 void svm_step_begin(struct svm_vcpu *svm)
 {
 	struct svm_save *save = &svm->vmcb->save;
 
+	if (svm->vmcb->control.event_inj & SVM_EVTINJ_VALID || svm->unstepped) {
+		if (!svm->unstepped)
+			irq_work_queue(&svm->exit_soon);
+		svm->unstepped = false;
+		svm->vcpu.check_events = true;
+		return;
+	}
+	/* Of an IRET it is known what it does. */
+	if (!svm->iret_seen)
+		step_guard(svm, true);
 	svm->stepping = true;
 	svm->step_rip = save->rip;
 	svm->step_tf = save->rflags & X86_EFLAGS_TF;
@@ -56,6 +94,17 @@ static void step_end(struct svm_vcpu *svm, struct aerie_exit *exit)
 	bool executed_iret = svm->iret_seen && save->rip != svm->step_rip;
 
 	svm->stepping = false;
+	if (!svm->iret_seen)
+		step_guard(svm, false);
+	switch (exit->hw_reason) {
+	case SVM_EXIT_READ_DR0 ... SVM_EXIT_WRITE_DR7:
+	case SVM_EXIT_PUSHF:
+	case SVM_EXIT_POPF:
+	case SVM_EXIT_IRET:
+	case SVM_EXIT_SWINT:
+		svm->unstepped = true;
+		exit->kind = AERIE_EXIT_NMI_WINDOW;
+	}
 	if (!svm->step_tf && !executed_iret)
 		*rflags &= ~(u64)X86_EFLAGS_TF;
 	if (exit->kind == AERIE_EXIT_EXCEPTION && exit->exc.vector == X86_TRAP_DB &&
@@ -88,7 +137,7 @@ void svm_track(struct svm_vcpu *svm, struct aerie_exit *exit)
 		svm->nmi_masked = false;
 		svm->step = false;
 	}
-	if (exit->hw_reason == SVM_EXIT_IRET) {
+	if (exit->hw_reason == SVM_EXIT_IRET && svm->nmi_masked) {
 		svm->iret_seen = true;
 		svm->iret_rip = rip;
 		svm_intercept(svm, INTERCEPT_IRET, false);

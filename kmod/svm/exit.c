@@ -206,7 +206,7 @@ int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 		save->cr2 = vcpu->cr2;
 		svm_dirty(svm, SVM_CLEAN_CR2);
 	}
-	if (unlikely(svm->step) && !(c->event_inj & SVM_EVTINJ_VALID))
+	if (unlikely(svm->step))
 		svm_step_begin(svm);
 	do {
 		save->rax = vcpu->regs[AERIE_REG_RAX];

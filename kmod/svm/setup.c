@@ -173,10 +173,16 @@ static void svm_vm_fini(struct aerie_vm *vm)
 /* APM, PAT Register at reset. */
 #define PAT_RESET	0x0007040600070406ull
 
+/* The interrupt has ended the guest's turn. */
+static void exit_soon(struct irq_work *work)
+{
+}
+
 static int svm_vcpu_init(struct aerie_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	svm->exit_soon = IRQ_WORK_INIT_HARD(exit_soon);
 	svm->vmcb = (struct svm_vmcb *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!svm->vmcb)
 		return -ENOMEM;
@@ -196,6 +202,7 @@ static void svm_vcpu_fini(struct aerie_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	irq_work_sync(&svm->exit_soon);
 	free_page((unsigned long)svm->vmcb);
 	svm->vmcb = NULL;
 }

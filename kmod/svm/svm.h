@@ -4,6 +4,7 @@
 #define AERIE_SVM_SVM_H
 
 #include <linux/compiler.h>
+#include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <asm/svm.h>
 
@@ -60,6 +61,8 @@ struct svm_vcpu {
 	bool step;			/* exit after one instruction is wanted */
 	bool stepping;			/* the entry was made with TF for that */
 	bool step_tf;			/* the guest had TF itself */
+	bool unstepped;			/* the next instruction is not to be stepped over */
+	struct irq_work exit_soon;	/* interrupts this processor, which is all */
 	u64 iret_rip;
 	u64 step_rip;
 	u64 step_dr6;			/* DR6 bits put aside meanwhile */

@@ -104,6 +104,7 @@ void svm_vcpu_reset(struct aerie_vcpu *vcpu)
 	svm->iret_seen = false;
 	svm->step = false;
 	svm->stepping = false;
+	svm->unstepped = false;
 	svm_dirty(svm, SVM_CLEAN_ALL);
 }
 

@@ -308,6 +308,9 @@ static inline u32 atomic_inc(volatile u32 *p)
 #define CR4_SMAP BIT(21)
 #define FLAG_CF	BIT(0)
 #define FLAG_ZF	BIT(6)
+#define DR6_NONE	0xffff0ff0
+#define DR6_BS		BIT(14)
+
 #define FLAG_TF	BIT(8)
 #define FLAG_IF	BIT(9)
 #define FLAG_DF	BIT(10)

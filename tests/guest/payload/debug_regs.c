@@ -10,14 +10,14 @@ static void on_db(struct regs *r)
 	hits++;
 	last_rip = r->rip;
 	last_dr6 = read_dr6();
-	write_dr6(0xffff0ff0);
+	write_dr6(DR6_NONE);
 	r->rflags |= FLAG_RF;
 }
 
 static void setup(void)
 {
 	write_dr7(0x400);
-	write_dr6(0xffff0ff0);
+	write_dr6(DR6_NONE);
 	hits = steps = 0;
 	last_rip = last_dr6 = 0;
 	set_handler(DB, on_db);
@@ -55,7 +55,7 @@ TEST(values_read_back)
 	/* DR6: bits 0-3 and 13-15 can be written, the rest reads 1 or 0 */
 	write_dr6(0);
 	EXPECT_EQ(read_dr6() & ~BIT(11) & ~BIT(16), 0xfffe07f0);
-	write_dr6(0xffff0ff0 | 5);
+	write_dr6(DR6_NONE | 5);
 	EXPECT_EQ(read_dr6(), 0xffff0ff5);
 	/* DR7: bit 10 always reads 1 */
 	write_dr7(0);
@@ -148,7 +148,7 @@ static void on_step(struct regs *r)
 		step_rip[steps] = r->rip;
 	steps++;
 	last_dr6 |= read_dr6();
-	write_dr6(0xffff0ff0);
+	write_dr6(DR6_NONE);
 }
 
 /* Every instruction counts, those that a hypervisor carries out included. */
@@ -193,7 +193,7 @@ TEST(general_detect)
 	EXPECT_EQ(LAST_TRAP->dr6 & BIT(13), BIT(13));
 	/* Cleared on the way in */
 	EXPECT_EQ(read_dr7(), 0x400);
-	write_dr6(0xffff0ff0);
+	write_dr6(DR6_NONE);
 	done();
 }
 
@@ -210,7 +210,7 @@ TEST(aliases_need_debug_extensions_off)
 	EXPECT_EQ(v, 0xffff0ff3);
 	asm volatile("mov %%db5, %0" : "=r"(v));
 	EXPECT_EQ(v, 0x400);
-	write_dr6(0xffff0ff0);
+	write_dr6(DR6_NONE);
 	done();
 }
 

@@ -19,8 +19,6 @@
 #define ARITHMETIC	0x8d5		/* OF SF ZF AF PF CF */
 #define FLAGS		(2 | ARITHMETIC)
 #define IOPL3		0x3000
-#define DR6_NONE	0xffff0ff0
-#define DR6_BS		BIT(14)
 #define CODE_ADDR	0x40200000ull	/* two pages for code, mapped as tests like */
 #define CODE_LOW	0x9000ull	/* code for 16-bit segments */
 #define HIGH0		(~0ull << 32)	/* 0 in 32 bits, and the rest has no effect */

@@ -112,6 +112,43 @@ TEST(comes_before_an_interrupt)
 	EXPECT_EQ(nmis, 1);
 }
 
+/* A step's #DB and an NMI at once: the handler finds, and clears, what the step has set. */
+static u32 traps, traps_without_step, traps_not_cleared;
+
+static void on_step(struct regs *r)
+{
+	traps++;
+	traps_without_step += !(read_dr6() & DR6_BS);
+	write_dr6(DR6_NONE);
+	traps_not_cleared += read_dr6() != DR6_NONE;
+}
+
+TEST(together_with_a_single_step)
+{
+	u32 i;
+
+	setup();
+	set_handler(DB, on_step);
+	traps = traps_without_step = traps_not_cleared = 0;
+	write_dr6(DR6_NONE);
+	for (i = 0; i < 40; i++) {
+		/* A hypervisor has time to do something else with the debug registers. */
+		delay_us(1000);
+		mmio_write32(LAPIC + APIC_ICR2, apic_id() << 24);
+		asm volatile("pushfq; orl %[tf], (%%rsp); popfq\n"
+			     "movl %[icr], (%[reg])\n"
+			     "pushfq; andl %[not_tf], (%%rsp); popfq"
+			     :: [tf] "i"(FLAG_TF), [not_tf] "i"(~FLAG_TF),
+				[icr] "i"(ICR_NMI | ICR_ASSERT), [reg] "r"(LAPIC + APIC_ICR)
+			     : "memory", "cc");
+	}
+	set_handler(DB, NULL);
+	EXPECT_EQ(nmis, 40);
+	EXPECT(traps >= 3 * 40);
+	EXPECT_EQ(traps_without_step, 0);
+	EXPECT_EQ(traps_not_cleared, 0);
+}
+
 TEST(wakes_from_halt)
 {
 	u32 i;
