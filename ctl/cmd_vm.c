@@ -24,6 +24,8 @@
 	  .help = "kernel command line" },				\
 	{ .name = "module", .arg = "FILE", .many = true,		\
 	  .help = "module of a multiboot image" },			\
+	{ .name = "disk", .letter = 'd', .arg = "FILE", .many = true,	\
+	  .help = "disk: FILE[,ro][,serial=TEXT], an image or block device" }, \
 	{ .name = "name", .arg = "NAME",				\
 	  .help = "the VM's name, as the operand VM" }
 
@@ -45,6 +47,13 @@ const struct option_def opts_plain[] = {
 	OPTION_END
 };
 
+struct disk {
+	char *path;			/* owned */
+	char serial[AERIE_SERIAL_MAX + 1];
+	bool read_only;
+	int fd;
+};
+
 /* What a VM is to be made of, from the command line. */
 struct recipe {
 	char name[AERIE_NAME_MAX + 1];	/* or "": to be found */
@@ -54,17 +63,64 @@ struct recipe {
 	int kernel, initrd;		/* descriptors, initrd -1 for none */
 	int32_t module[AERIE_MODULES_MAX];
 	size_t nr_modules;
+	struct disk disk[AERIE_DISKS_MAX];
+	size_t nr_disks;
 };
 
-static int open_image(const struct args *args, const char *name, const char *option,
-		      const char *path)
+static int open_file(const struct args *args, const char *name, const char *option,
+		     const char *path, int flags)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
 		complain(name, "cannot %s: %s %s: %s", args->command->name, option, path,
 			 strerror(errno));
 	return fd;
+}
+
+static int open_image(const struct args *args, const char *name, const char *option,
+		      const char *path)
+{
+	return open_file(args, name, option, path, O_RDONLY);
+}
+
+/* FILE[,ro][,serial=TEXT] */
+static enum status read_disk(const struct args *args, const char *text, struct disk *disk)
+{
+	char *word, *rest = xstrdup(text);
+
+	disk->path = strsep(&rest, ",");
+	if (!*disk->path)
+		return usage(args, "--disk '%s' names no file", text);
+	while ((word = strsep(&rest, ","))) {
+		if (!strcmp(word, "ro"))
+			disk->read_only = true;
+		else if (strncmp(word, "serial=", 7))
+			return usage(args, "--disk: '%s' is neither ro nor serial=TEXT", word);
+		else if (strlen(word + 7) > AERIE_SERIAL_MAX)
+			return usage(args, "--disk: the serial number '%s' is longer than %d characters",
+				     word + 7, AERIE_SERIAL_MAX);
+		else
+			strcpy(disk->serial, word + 7);
+	}
+	return STATUS_OK;
+}
+
+static enum status read_disks(const struct args *args, struct recipe *r)
+{
+	enum status status;
+	size_t i;
+
+	for (i = 0; i < args->nr_given; i++) {
+		if (strcmp(args->given[i].option->name, "disk"))
+			continue;
+		if (r->nr_disks == AERIE_DISKS_MAX)
+			return usage(args, "more than %d disks", AERIE_DISKS_MAX);
+		status = read_disk(args, args->given[i].value, &r->disk[r->nr_disks++]);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
 }
 
 static enum status read_name(const struct args *args, struct recipe *r)
@@ -110,6 +166,9 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 		modules += !strcmp(args->given[i].option->name, "module");
 	if (modules > AERIE_MODULES_MAX)
 		return usage(args, "more than %d modules", AERIE_MODULES_MAX);
+	status = read_disks(args, r);
+	if (status != STATUS_OK)
+		return status;
 	if (!args_has(args, "kernel"))
 		return usage(args, "--kernel FILE is missing");
 	return STATUS_OK;
@@ -138,6 +197,14 @@ static enum status open_recipe(const struct args *args, struct recipe *r)
 			return STATUS_FAILED;
 		r->module[r->nr_modules++] = fd;
 	}
+	for (i = 0; i < r->nr_disks; i++) {
+		struct disk *disk = &r->disk[i];
+
+		disk->fd = open_file(args, name, "--disk", disk->path,
+				     disk->read_only ? O_RDONLY : O_RDWR);
+		if (disk->fd < 0)
+			return STATUS_FAILED;
+	}
 	return STATUS_OK;
 }
 
@@ -163,6 +230,21 @@ static void read_id(struct nlattr **tb, void *arg)
 	*(uint32_t *)arg = get_u32(tb[AERIE_A_VM_ID]);
 }
 
+static void put_disks(struct nl_msg *msg, const struct recipe *r)
+{
+	struct nlattr *list = put_nest(msg, AERIE_A_DISK_LIST), *disk;
+	size_t i;
+
+	for (i = 0; i < r->nr_disks; i++) {
+		disk = put_nest(msg, AERIE_A_DISK);
+		put_s32(msg, AERIE_A_DISK_FD, r->disk[i].fd);
+		if (*r->disk[i].serial)
+			put_str(msg, AERIE_A_SERIAL, r->disk[i].serial);
+		nla_nest_end(msg, disk);
+	}
+	nla_nest_end(msg, list);
+}
+
 static enum status create_once(const struct conn *conn, const struct recipe *r, uint32_t *id,
 			       struct refusal *e)
 {
@@ -177,6 +259,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	if (r->nr_modules)
 		put_data(msg, AERIE_A_MODULE_FDS, r->module,
 			 r->nr_modules * sizeof(r->module[0]));
+	if (r->nr_disks)
+		put_disks(msg, r);
 	if (r->append)
 		put_str(msg, AERIE_A_CMDLINE, r->append);
 	return conn_call(conn, msg, read_id, id, e);
@@ -215,6 +299,10 @@ static void fail_create(const struct args *args, const struct recipe *r,
 			 e->msg);
 	else if (e->attr == AERIE_A_MODULE_FDS)
 		complain(name, "cannot create: one of the modules %s", e->msg);
+	else if (e->attr == AERIE_A_DISK_LIST && r->nr_disks == 1)
+		complain(name, "cannot create: --disk %s %s", r->disk[0].path, e->msg);
+	else if (e->attr == AERIE_A_DISK_LIST)
+		complain(name, "cannot create: one of the disks %s", e->msg);
 	else
 		fail(name, "cannot create", e);
 }

@@ -73,6 +73,7 @@ static const char *attr_option(int attr)
 	case AERIE_A_INITRD_FD:		return "--initrd";
 	case AERIE_A_MODULE_FDS:	return "--module";
 	case AERIE_A_CMDLINE:		return "--append";
+	case AERIE_A_DISK_LIST:		return "--disk";
 	case AERIE_A_VCPU_ID:		return "--vcpu";
 	default:			return NULL;
 	}
@@ -181,6 +182,15 @@ void put_data(struct nl_msg *msg, int attr, const void *data, size_t len)
 {
 	if (nla_put(msg, attr, (int)len, data))
 		out_of_memory();
+}
+
+struct nlattr *put_nest(struct nl_msg *msg, int attr)
+{
+	struct nlattr *nest = nla_nest_start(msg, attr | NLA_F_NESTED);
+
+	if (!nest)
+		out_of_memory();
+	return nest;
 }
 
 void put_str(struct nl_msg *msg, int attr, const char *value)

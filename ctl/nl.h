@@ -38,6 +38,8 @@ void put_str(struct nl_msg *msg, int attr, const char *value);
 void put_u32(struct nl_msg *msg, int attr, uint32_t value);
 void put_s32(struct nl_msg *msg, int attr, int32_t value);
 void put_u64(struct nl_msg *msg, int attr, uint64_t value);
+/* Begin a nest, which nla_nest_end() ends. */
+struct nlattr *put_nest(struct nl_msg *msg, int attr);
 void put_data(struct nl_msg *msg, int attr, const void *data, size_t len);
 
 /* Attributes of one reply, tb[AERIE_A_MAX + 1], lengths checked. */

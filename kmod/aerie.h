@@ -27,6 +27,7 @@ struct aerie_exit;
 struct aerie_fetch;
 struct aerie_ioapic;
 struct aerie_lapic;
+struct aerie_pci;
 struct aerie_pic;
 struct aerie_pit;
 struct aerie_pm;
@@ -175,6 +176,14 @@ enum aerie_vm_state {
 	AERIE_VM_DYING,		/* being destroyed; no longer found by name */
 };
 
+#define AERIE_SERIAL_LEN	20	/* of a disk, without a terminating zero */
+
+/* A disk: read-only where the file is not open for writing. */
+struct aerie_disk_config {
+	struct file *file;
+	char serial[AERIE_SERIAL_LEN];
+};
+
 /* What a VM is made from; the caller keeps ownership until create succeeds. */
 struct aerie_vm_config {
 	char name[AERIE_NAME_LEN];
@@ -184,6 +193,8 @@ struct aerie_vm_config {
 	struct file *initrd;		/* or NULL */
 	struct file **modules;		/* multiboot modules, or NULL */
 	u32 nr_modules;
+	struct aerie_disk_config *disks;
+	u32 nr_disks;
 	char *cmdline;			/* or NULL */
 };
 
@@ -214,6 +225,7 @@ struct aerie_vm {
 	struct aerie_rtc *rtc;
 	struct aerie_pm *pm;
 	struct aerie_serial *serial;
+	struct aerie_pci *pci;
 	struct aerie_console *console;
 	const char *tty;		/* [c] the console's, "ttyAERIE0", or NULL */
 	u64 irq_sources[24];		/* per GSI: who drives it high; irq_lock */

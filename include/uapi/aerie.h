@@ -12,7 +12,8 @@
  *   VERSION          > VERSION string, BACKEND, ABI u32
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
- *                      MODULE_FDS binary array of s32;  > NAME, VM_ID
+ *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
+ *                      {DISK_FD !, SERIAL};  > NAME, VM_ID
  *   VM_START         ! NAME
  *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
  *   VM_GET           ! NAME (do) or none (dump)
@@ -33,7 +34,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		1	/* raised with every change of this file */
+#define AERIE_ABI		2	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -41,6 +42,8 @@
 #define AERIE_CMDLINE_MAX	4095	/* characters of a command line */
 #define AERIE_MODULES_MAX	32	/* multiboot modules */
 #define AERIE_VCPUS_MAX		64
+#define AERIE_DISKS_MAX		16
+#define AERIE_SERIAL_MAX	20	/* characters of a disk's serial number */
 #define AERIE_MEMORY_MIN	(1ull << 20)
 #define AERIE_MEMORY_MAX	(1ull << 44)
 
@@ -110,6 +113,10 @@ enum aerie_attr {
 	AERIE_A_MITIGATION_WHERE,/* string */
 	AERIE_A_MITIGATION_ACTIVE,/* u8 */
 	AERIE_A_HW_STATE,	/* string: "free", "ours", or who holds the processors */
+	AERIE_A_DISK_LIST,	/* nest of AERIE_A_DISK nests */
+	AERIE_A_DISK,		/* nest */
+	AERIE_A_DISK_FD,	/* s32; a disk is read-only where it is not open for writing */
+	AERIE_A_SERIAL,		/* string, 0-20 printable ASCII characters */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

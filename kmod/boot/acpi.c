@@ -4,10 +4,10 @@
  *
  * All of them are built in one buffer, in the order in which they point at each
  * other, and written to the BIOS area at once: RSDP first, where whoever scans
- * for it finds it, FACS, DSDT, FADT, MADT, then RSDT and XSDT. They say that
- * this is a PC with an 8259 pair, RTC and serial port, without keyboard
- * controller, video, SMI and PCI; always in ACPI mode; with the power button as
- * fixed hardware.
+ * for it finds it, FACS, DSDT, FADT, MADT, MCFG, then RSDT and XSDT. They say that
+ * this is a PC with an 8259 pair, RTC, serial port and a PCI bus, without keyboard
+ * controller, video and SMI; always in ACPI mode; with the power button as fixed
+ * hardware.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -18,6 +18,7 @@
 #include "boot/aml.h"
 #include "boot/loader.h"
 #include "dev/chips.h"
+#include "dev/pci.h"
 
 #define ACPI_BYTES	(AERIE_BIOS_END - AERIE_BIOS_START)
 #define SCI_IRQ		9
@@ -229,6 +230,52 @@ static void processor(struct aml *aml, u32 id)
 	aml_end(aml, mark);
 }
 
+/*
+ * The PCI host bridge: what it hands on, and where pin A of each slot goes. ECAM is
+ * another device's, for it is none of the bridge's windows.
+ */
+static void pci_host(struct aml *aml)
+{
+	u32 mark = aml_device_begin(aml, "PCI0"), list, entry, slot;
+
+	aml_name(aml, "_HID");
+	aml_eisa_id(aml, "PNP0A08");
+	aml_name(aml, "_CID");
+	aml_eisa_id(aml, "PNP0A03");
+	aml_name(aml, "_UID");
+	aml_integer(aml, 0);
+	aml_name(aml, "_CRS");
+	list = aml_resources_begin(aml, AML_RES_BUS_BYTES + AML_RES_IO_BYTES +
+					AML_RES_WINDOW_BYTES);
+	aml_bus_window(aml, 0, 0);
+	aml_io(aml, 0xcf8, 8);
+	aml_memory_window(aml, AERIE_PCI_MMIO_BASE, AERIE_PCI_MMIO_LEN);
+	aml_resources_end(aml, list);
+	aml_name(aml, "_PRT");
+	list = aml_package_begin(aml, AERIE_PCI_SLOTS - 1);
+	for (slot = 1; slot < AERIE_PCI_SLOTS; slot++) {
+		entry = aml_package_begin(aml, 4);
+		aml_integer(aml, slot << 16 | 0xffff);	/* all functions */
+		aml_integer(aml, 0);			/* pin A */
+		aml_integer(aml, 0);			/* no link device: */
+		aml_integer(aml, AERIE_PCI_GSI(slot));
+		aml_end(aml, entry);
+	}
+	aml_end(aml, list);
+	aml_end(aml, mark);
+
+	mark = aml_device_begin(aml, "ECAM");
+	aml_name(aml, "_HID");
+	aml_eisa_id(aml, "PNP0C02");
+	aml_name(aml, "_UID");
+	aml_integer(aml, 0);
+	aml_name(aml, "_CRS");
+	list = aml_resources_begin(aml, AML_RES_FIXED_BYTES);
+	aml_memory_fixed(aml, AERIE_PCI_ECAM_BASE, AERIE_PCI_ECAM_LEN);
+	aml_resources_end(aml, list);
+	aml_end(aml, mark);
+}
+
 static u32 build_dsdt(struct aml *aml, u32 nr_vcpus)
 {
 	u32 start = table_begin(aml, "DSDT", 2);
@@ -245,6 +292,7 @@ static u32 build_dsdt(struct aml *aml, u32 nr_vcpus)
 	mark = aml_scope_begin(aml, "_SB");
 	device(aml, "COM1", "PNP0501", 0x3f8, 8, 4);
 	device(aml, "RTC", "PNP0B00", 0x70, 2, 8);
+	pci_host(aml);
 	for (i = 0; i < nr_vcpus; i++)
 		processor(aml, i);
 	aml_end(aml, mark);
@@ -330,14 +378,28 @@ static u32 build_madt(struct aml *aml, u32 nr_vcpus)
 	return table_end(aml, start);
 }
 
+/* PCI Firmware Specification, MCFG Table: where ECAM is, of segment 0, bus 0. */
+static u32 build_mcfg(struct aml *aml)
+{
+	u32 start = table_begin(aml, "MCFG", 1);
+
+	aml_value(aml, 0, 8);
+	aml_value(aml, AERIE_PCI_ECAM_BASE, 8);
+	aml_value(aml, 0, 2);		/* segment */
+	aml_value(aml, 0, 2);		/* first and last bus */
+	aml_value(aml, 0, 4);
+	return table_end(aml, start);
+}
+
 /* RSDT and XSDT: the same list, with addresses of @size bytes. */
 static u32 build_list(struct aml *aml, const char *signature, unsigned int size,
-		      u32 fadt_gpa, u32 madt_gpa)
+		      const u32 *tables, unsigned int nr)
 {
 	u32 start = table_begin(aml, signature, 1);
+	unsigned int i;
 
-	aml_value(aml, fadt_gpa, size);
-	aml_value(aml, madt_gpa, size);
+	for (i = 0; i < nr; i++)
+		aml_value(aml, tables[i], size);
 	return table_end(aml, start);
 }
 
@@ -347,7 +409,7 @@ static void build_tables(struct aml *aml, u32 nr_vcpus)
 		.revision = 2,
 		.length = sizeof(rsdp),
 	};
-	u32 facs, dsdt, fadt, madt;
+	u32 facs, dsdt, tables[3];
 
 	memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
 	memcpy(rsdp.oem_id, "AERIE ", sizeof(rsdp.oem_id));
@@ -355,10 +417,11 @@ static void build_tables(struct aml *aml, u32 nr_vcpus)
 	aml_bytes(aml, &rsdp, sizeof(rsdp));	/* its place; filled in below */
 	facs = build_facs(aml);
 	dsdt = build_dsdt(aml, nr_vcpus);
-	fadt = build_fadt(aml, facs, dsdt);
-	madt = build_madt(aml, nr_vcpus);
-	rsdp.rsdt = build_list(aml, "RSDT", 4, fadt, madt);
-	rsdp.xsdt = build_list(aml, "XSDT", 8, fadt, madt);
+	tables[0] = build_fadt(aml, facs, dsdt);
+	tables[1] = build_madt(aml, nr_vcpus);
+	tables[2] = build_mcfg(aml);
+	rsdp.rsdt = build_list(aml, "RSDT", 4, tables, ARRAY_SIZE(tables));
+	rsdp.xsdt = build_list(aml, "XSDT", 8, tables, ARRAY_SIZE(tables));
 	rsdp.checksum = checksum((u8 *)&rsdp, offsetof(struct acpi_rsdp, length));
 	rsdp.extended_checksum = checksum((u8 *)&rsdp, sizeof(rsdp));
 	memcpy(aml->buf, &rsdp, sizeof(rsdp));

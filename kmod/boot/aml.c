@@ -27,6 +27,16 @@
 #define RES_IO			0x47
 #define RES_IO_DECODE16		0x01
 #define RES_END			0x79
+#define RES_END_BYTES		2
+
+/* Large ones: tag, then two bytes of length */
+#define RES_MEMORY32_FIXED	0x86
+#define RES_DWORD_SPACE		0x87
+#define RES_WORD_SPACE		0x88
+#define RES_SPACE_MEMORY	0
+#define RES_SPACE_BUS		2
+#define RES_FIXED		0x0c	/* first and last address are */
+#define RES_READ_WRITE		0x01
 
 void aml_bytes(struct aml *aml, const void *buf, u32 len)
 {
@@ -171,19 +181,69 @@ void aml_eisa_id(struct aml *aml, const char *id)
 	aml_value(aml, swab32(val), 4);
 }
 
-void aml_io_irq(struct aml *aml, u16 port, u8 len, unsigned int irq)
+void aml_io(struct aml *aml, u16 port, u8 len)
 {
-	u32 mark = buffer_begin(aml, 8 + 3 + 2);
-
 	aml_value(aml, RES_IO, 1);
 	aml_value(aml, RES_IO_DECODE16, 1);
 	aml_value(aml, port, 2);	/* lowest base */
 	aml_value(aml, port, 2);	/* highest base */
 	aml_value(aml, 0, 1);		/* alignment: it cannot move */
 	aml_value(aml, len, 1);
-	aml_value(aml, RES_IRQ, 1);
-	aml_value(aml, BIT(irq), 2);
+}
+
+/* An address space descriptor, whose fields have @size bytes each. */
+static void space(struct aml *aml, u8 tag, u8 type, u8 flags, u32 first, u32 last,
+		  unsigned int size)
+{
+	aml_value(aml, tag, 1);
+	aml_value(aml, 3 + 5 * size, 2);
+	aml_value(aml, type, 1);
+	aml_value(aml, RES_FIXED, 1);
+	aml_value(aml, flags, 1);
+	aml_value(aml, 0, size);	/* granularity */
+	aml_value(aml, first, size);
+	aml_value(aml, last, size);
+	aml_value(aml, 0, size);	/* translation: none */
+	aml_value(aml, last - first + 1, size);
+}
+
+void aml_bus_window(struct aml *aml, u16 first, u16 last)
+{
+	space(aml, RES_WORD_SPACE, RES_SPACE_BUS, 0, first, last, 2);
+}
+
+void aml_memory_window(struct aml *aml, u32 base, u32 len)
+{
+	space(aml, RES_DWORD_SPACE, RES_SPACE_MEMORY, RES_READ_WRITE, base, base + len - 1, 4);
+}
+
+void aml_memory_fixed(struct aml *aml, u32 base, u32 len)
+{
+	aml_value(aml, RES_MEMORY32_FIXED, 1);
+	aml_value(aml, 9, 2);
+	aml_value(aml, RES_READ_WRITE, 1);
+	aml_value(aml, base, 4);
+	aml_value(aml, len, 4);
+}
+
+u32 aml_resources_begin(struct aml *aml, u8 nr_bytes)
+{
+	return buffer_begin(aml, nr_bytes + RES_END_BYTES);
+}
+
+void aml_resources_end(struct aml *aml, u32 mark)
+{
 	aml_value(aml, RES_END, 1);
 	aml_value(aml, 0, 1);		/* checksum: none */
 	aml_end(aml, mark);
+}
+
+void aml_io_irq(struct aml *aml, u16 port, u8 len, unsigned int irq)
+{
+	u32 mark = aml_resources_begin(aml, AML_RES_IO_BYTES + 3);
+
+	aml_io(aml, port, len);
+	aml_value(aml, RES_IRQ, 1);
+	aml_value(aml, BIT(irq), 2);
+	aml_resources_end(aml, mark);
 }

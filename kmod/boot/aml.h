@@ -41,6 +41,22 @@ void aml_integer(struct aml *aml, u32 val);
 void aml_string(struct aml *aml, const char *str);
 void aml_eisa_id(struct aml *aml, const char *id);
 
+/* A buffer of resource descriptors: between these, of which the end adds its own. */
+u32 aml_resources_begin(struct aml *aml, u8 nr_bytes);
+void aml_resources_end(struct aml *aml, u32 mark);
+#define AML_RES_IO_BYTES	8
+#define AML_RES_BUS_BYTES	16
+#define AML_RES_WINDOW_BYTES	26
+#define AML_RES_FIXED_BYTES	12
+
+/* @len ports at @port. */
+void aml_io(struct aml *aml, u16 port, u8 len);
+/* Bus numbers @first to @last that a bridge hands on. */
+void aml_bus_window(struct aml *aml, u16 first, u16 last);
+/* Memory that a bridge hands on, and memory that a device has for good. */
+void aml_memory_window(struct aml *aml, u32 base, u32 len);
+void aml_memory_fixed(struct aml *aml, u32 base, u32 len);
+
 /* A buffer that says: @len ports at @port, and ISA interrupt @irq. */
 void aml_io_irq(struct aml *aml, u16 port, u8 len, unsigned int irq);
 

@@ -87,6 +87,5 @@ s64 aerie_acpi_build(struct aerie_mem *mem, u32 nr_vcpus);
 #define AERIE_BIOS_START	0xe0000u	/* reserved in the guest's memory map */
 #define AERIE_BIOS_END		0x100000u
 #define AERIE_LAPIC_BASE	0xfee00000u
-#define AERIE_PCI_MMIO_START	0xc0000000u	/* the PCI hole, for later devices */
 
 #endif

@@ -226,7 +226,7 @@ void aerie_debugfs_vm_add(struct aerie_vm *vm)
 	debugfs_create_file("exits", 0400, dir, vm, &exits_fops);
 	devs = debugfs_create_dir("devices", dir);
 	list_for_each_entry(dev, &vm->devs, node)
-		debugfs_create_file(dev->ops->name, 0400, devs, dev, &device_fops);
+		debugfs_create_file(dev->name, 0400, devs, dev, &device_fops);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct dentry *sub;
 		char name[16];

@@ -6,6 +6,7 @@
 #include "core/mitigate.h"
 #include "core/policy.h"
 #include "dev/chips.h"
+#include "virtio/virtio.h"
 
 const struct aerie_backend *aerie_backend;
 
@@ -56,6 +57,9 @@ static int __init aerie_init(void)
 	err = aerie_tty_init();
 	if (err)
 		goto err_hw;
+	err = aerie_virtio_start();
+	if (err)
+		goto err_tty;
 	aerie_debugfs_init();
 	err = aerie_nl_init();
 	if (err)
@@ -65,6 +69,8 @@ static int __init aerie_init(void)
 
 err_debugfs:
 	aerie_debugfs_exit();
+	aerie_virtio_stop();
+err_tty:
 	aerie_tty_exit();
 err_hw:
 	aerie_hw_exit();
@@ -79,6 +85,7 @@ static void __exit aerie_exit(void)
 {
 	aerie_nl_exit();
 	aerie_debugfs_exit();
+	aerie_virtio_stop();
 	aerie_tty_exit();
 	aerie_hw_exit();
 	aerie_backend->teardown();

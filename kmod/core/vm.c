@@ -31,6 +31,7 @@
 #include "dev/chips.h"
 #include "dev/device.h"
 #include "uapi.h"
+#include "virtio/virtio.h"
 
 #define VM_PEND_RESET	0	/* bit of vm->pending */
 
@@ -236,6 +237,7 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	int err;
 	u32 i;
 
+	aerie_devices_quiesce(vm);
 	aerie_mem_clear(&vm->mem);
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
@@ -256,6 +258,7 @@ static void vm_settle(struct aerie_vm *vm)
 {
 	if (!vm->holds_cpus)
 		return;
+	aerie_devices_quiesce(vm);
 	aerie_mem_clear(&vm->mem);
 	mutex_lock(&vm->call_lock);
 	vm->holds_cpus = false;
@@ -322,6 +325,9 @@ static void vm_config_free(struct aerie_vm_config *c)
 	for (i = 0; i < c->nr_modules; i++)
 		fput(c->modules[i]);
 	kfree(c->modules);
+	for (i = 0; i < c->nr_disks; i++)
+		fput(c->disks[i].file);
+	kfree(c->disks);
 	kfree(c->cmdline);
 }
 
@@ -410,6 +416,17 @@ static void vm_unbuild(struct aerie_vm *vm)
 	aerie_mem_fini(&vm->mem);
 }
 
+/* The devices that not every machine has, in the order of their PCI slots. */
+static int vm_virtio_create(struct aerie_vm *vm, struct aerie_why *why)
+{
+	int err = aerie_virtio_rng_create(vm);
+	u32 i;
+
+	for (i = 0; !err && i < vm->config.nr_disks; i++)
+		err = aerie_virtio_blk_create(vm, &vm->config.disks[i], i, why);
+	return err;
+}
+
 /* The parts of a new VM; on failure none is left. */
 static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 {
@@ -436,6 +453,9 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_devices_create(vm);
 	if (err)
 		goto err_console;
+	err = vm_virtio_create(vm, why);
+	if (err)
+		goto err_devices;
 	while (vm->nr_vcpus < vm->config.nr_vcpus) {
 		struct aerie_vcpu *vcpu = aerie_vcpu_create(vm, vm->nr_vcpus);
 
@@ -453,6 +473,8 @@ err_vcpus:
 	vm_unbuild(vm);
 	vm_vcpus_free(vm);
 	return err;
+err_devices:
+	aerie_devices_destroy(vm);
 err_console:
 	aerie_console_destroy(vm);
 err_backend:

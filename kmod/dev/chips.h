@@ -47,6 +47,10 @@ void aerie_ioapic_eoi(struct aerie_ioapic *ioapic, u8 vector);
  */
 int aerie_pm_power_button(struct aerie_vm *vm);
 
+/* The reset control register, for pci.c, among whose ports it lies. Context: any. */
+u8 aerie_pm_reset_read(struct aerie_vm *vm);
+void aerie_pm_reset_write(struct aerie_vm *vm, u8 val);
+
 /* Called by pm.c when the guest enters S5 (core/vm.c): the VM stops. Any context. */
 void aerie_vm_power_off(struct aerie_vm *vm);
 

@@ -14,7 +14,18 @@ static const struct aerie_dev_ops * const classes[] = {
 	&aerie_rtc_dev,
 	&aerie_pm_dev,
 	&aerie_serial_dev,
+	&aerie_pci_dev,
 };
+
+void aerie_device_add(struct aerie_vm *vm, struct aerie_dev *dev,
+		      const struct aerie_dev_ops *ops)
+{
+	dev->ops = ops;
+	dev->vm = vm;
+	if (!dev->name)
+		dev->name = ops->name;
+	list_add_tail(&dev->node, &vm->devs);
+}
 
 int aerie_devices_create(struct aerie_vm *vm)
 {
@@ -28,9 +39,7 @@ int aerie_devices_create(struct aerie_vm *vm)
 			aerie_devices_destroy(vm);
 			return PTR_ERR(dev);
 		}
-		dev->ops = classes[i];
-		dev->vm = vm;
-		list_add_tail(&dev->node, &vm->devs);
+		aerie_device_add(vm, dev, classes[i]);
 	}
 	aerie_devices_reset(vm);
 	return 0;
@@ -44,6 +53,15 @@ void aerie_devices_destroy(struct aerie_vm *vm)
 		list_del(&dev->node);
 		dev->ops->destroy(dev);
 	}
+}
+
+void aerie_devices_quiesce(struct aerie_vm *vm)
+{
+	struct aerie_dev *dev;
+
+	list_for_each_entry(dev, &vm->devs, node)
+		if (dev->ops->quiesce)
+			dev->ops->quiesce(dev);
 }
 
 void aerie_devices_reset(struct aerie_vm *vm)

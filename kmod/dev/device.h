@@ -11,9 +11,11 @@ struct aerie_dev;
 
 /**
  * struct aerie_dev_ops - a class of device
- * @name: shown in debugfs, unique
+ * @name: shown in debugfs, where the device has no name of its own
  * @create: allocate, claim ranges, return the device or ERR_PTR(); may sleep
  * @destroy: release ranges, stop timers, free; may sleep
+ * @quiesce: stop whatever accesses guest memory on its own, until the next reset;
+ *	     vCPUs are parked; may sleep; NULL where nothing does
  * @reset: power-on state; vCPUs are parked; may sleep
  * @record: table that describes what @state points at
  * @state: copy the state into @buf (@record->size bytes) under the device's lock
@@ -22,6 +24,7 @@ struct aerie_dev_ops {
 	const char *name;
 	struct aerie_dev *(*create)(struct aerie_vm *vm);
 	void (*destroy)(struct aerie_dev *dev);
+	void (*quiesce)(struct aerie_dev *dev);
 	void (*reset)(struct aerie_dev *dev);
 	const struct aerie_record *record;
 	void (*state)(struct aerie_dev *dev, void *buf);
@@ -31,6 +34,7 @@ struct aerie_dev_ops {
 struct aerie_dev {
 	const struct aerie_dev_ops *ops;
 	struct aerie_vm *vm;
+	const char *name;		/* unique in the VM; NULL: that of @ops */
 	struct list_head node;		/* vm->devs, in order of creation */
 };
 
@@ -41,6 +45,7 @@ extern const struct aerie_dev_ops aerie_pit_dev;
 extern const struct aerie_dev_ops aerie_rtc_dev;
 extern const struct aerie_dev_ops aerie_pm_dev;
 extern const struct aerie_dev_ops aerie_serial_dev;
+extern const struct aerie_dev_ops aerie_pci_dev;
 
 /**
  * aerie_devices_create() - create one device of each class
@@ -50,6 +55,23 @@ extern const struct aerie_dev_ops aerie_serial_dev;
  * Return: 0 or the error of the class that failed; then none is left.
  */
 int aerie_devices_create(struct aerie_vm *vm);
+
+/**
+ * aerie_device_add() - add a device that is not one of every machine's
+ * @vm: the VM, being built
+ * @dev: the device; destroyed with the others
+ * @ops: its class
+ */
+void aerie_device_add(struct aerie_vm *vm, struct aerie_dev *dev,
+		      const struct aerie_dev_ops *ops);
+
+/**
+ * aerie_devices_quiesce() - see that no device accesses guest memory any more
+ * @vm: the VM; vCPUs are parked
+ *
+ * Lasts until aerie_devices_reset(). Context: may sleep.
+ */
+void aerie_devices_quiesce(struct aerie_vm *vm);
 
 /**
  * aerie_devices_destroy() - destroy all devices, newest first

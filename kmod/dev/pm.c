@@ -7,10 +7,10 @@
  * bit and its enable bit are both set. SCI_EN reads as set, because there is no
  * firmware to hand over from.
  *
- * Three ports reset: 0xcf9, port A at 0x92, and the keyboard controller, which is
- * otherwise absent: its status says that there always is something to read and
- * never anything to wait for, so that a probe gives up at once and no driver waits
- * for it to take a command.
+ * Three ports reset: 0xcf9, which lies among those of PCI and is called from pci.c,
+ * port A at 0x92, and the keyboard controller, which is otherwise absent: its status
+ * says that there always is something to read and never anything to wait for, so
+ * that a probe gives up at once and no driver waits for it to take a command.
  */
 #include <linux/bits.h>
 #include <linux/err.h>
@@ -56,7 +56,7 @@
 #define KBD_WRITE_OUTPUT	0xd1	/* next data byte goes to the output port */
 #define KBD_PULSE		0xf0	/* low bits that are 0 pulse: bit 0 is reset */
 
-enum { RANGE_BLOCK, RANGE_RESET, RANGE_PORT_A, RANGE_KBD_DATA, RANGE_KBD_STATUS, NR_RANGES };
+enum { RANGE_BLOCK, RANGE_PORT_A, RANGE_KBD_DATA, RANGE_KBD_STATUS, NR_RANGES };
 
 struct pm_state {
 	u64 start_ns;		/* when the timer was 0 */
@@ -184,22 +184,16 @@ static void block_write(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 
 		aerie_vm_power_off(pm->dev.vm);
 }
 
-static u64 reset_read(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 off,
-		      unsigned int size)
+u8 aerie_pm_reset_read(struct aerie_vm *vm)
 {
-	struct aerie_pm *pm = container_of(range, struct aerie_pm, ranges[RANGE_RESET]);
-
-	return READ_ONCE(pm->s.reset);
+	return READ_ONCE(vm->pm->s.reset);
 }
 
-static void reset_write(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 off,
-			unsigned int size, u64 val)
+void aerie_pm_reset_write(struct aerie_vm *vm, u8 val)
 {
-	struct aerie_pm *pm = container_of(range, struct aerie_pm, ranges[RANGE_RESET]);
-
-	WRITE_ONCE(pm->s.reset, val & ~RESET_CPU);
+	WRITE_ONCE(vm->pm->s.reset, val & ~RESET_CPU);
 	if (val & RESET_CPU)
-		aerie_vm_request_reset(pm->dev.vm);
+		aerie_vm_request_reset(vm);
 }
 
 static u64 port_a_read(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 off,
@@ -254,7 +248,6 @@ static void kbd_status_write(struct aerie_range *range, struct aerie_vcpu *vcpu,
 }
 
 static const struct aerie_range_ops block_ops = { .read = block_read, .write = block_write };
-static const struct aerie_range_ops reset_ops = { .read = reset_read, .write = reset_write };
 static const struct aerie_range_ops port_a_ops = { .read = port_a_read, .write = port_a_write };
 static const struct aerie_range_ops kbd_data_ops = {
 	.read = kbd_data_read, .write = kbd_data_write
@@ -267,8 +260,6 @@ static const struct aerie_range_ops kbd_status_ops = {
 static const struct aerie_range pm_ranges[NR_RANGES] = {
 	[RANGE_BLOCK] = { .base = AERIE_PM1A_EVT_PORT, .len = BLOCK_LEN, .ops = &block_ops,
 			  .name = "acpi-pm" },
-	[RANGE_RESET] = { .base = AERIE_RESET_PORT, .len = 1, .ops = &reset_ops,
-			  .name = "reset" },
 	[RANGE_PORT_A] = { .base = 0x92, .len = 1, .ops = &port_a_ops, .name = "port-a" },
 	[RANGE_KBD_DATA] = { .base = KBD_DATA, .len = 1, .ops = &kbd_data_ops,
 			     .name = "kbd-data" },

@@ -19,11 +19,21 @@
 /* The policies' array sizes and the limits of the core say the same. */
 static_assert(AERIE_NAME_LEN == AERIE_NAME_MAX + 1);
 static_assert(AERIE_VCPUS_MAX == AERIE_MAX_VCPUS);
+static_assert(AERIE_SERIAL_LEN == AERIE_SERIAL_MAX);
 static_assert(AERIE_EXIT_BUCKETS == AERIE_HIST_BUCKETS);
 
 static const struct netlink_range_validation memory_range = {
 	.min = AERIE_MEMORY_MIN,
 	.max = AERIE_MEMORY_MAX,
+};
+
+static const struct nla_policy disk_policy[] = {
+	[AERIE_A_DISK_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[AERIE_A_SERIAL] = { .type = NLA_NUL_STRING, .len = AERIE_SERIAL_MAX },
+};
+
+static const struct nla_policy disk_list_policy[] = {
+	[AERIE_A_DISK] = NLA_POLICY_NESTED(disk_policy),
 };
 
 static const struct nla_policy create_policy[] = {
@@ -37,6 +47,7 @@ static const struct nla_policy create_policy[] = {
 		.type = NLA_BINARY, .len = AERIE_MODULES_MAX * sizeof(s32)
 	},
 	[AERIE_A_CMDLINE] = { .type = NLA_NUL_STRING, .len = AERIE_CMDLINE_MAX },
+	[AERIE_A_DISK_LIST] = NLA_POLICY_NESTED(disk_list_policy),
 };
 
 static const struct nla_policy name_policy[] = {

@@ -9,6 +9,7 @@
  * VM is made, and a reply that cannot be delivered unmakes the VM: the caller has
  * a VM it knows of, or none.
  */
+#include <linux/blk_types.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
@@ -59,6 +60,9 @@ static void config_put(struct aerie_vm_config *config)
 	for (i = 0; i < config->nr_modules; i++)
 		fput(config->modules[i]);
 	kfree(config->modules);
+	for (i = 0; i < config->nr_disks; i++)
+		fput(config->disks[i].file);
+	kfree(config->disks);
 	kfree(config->cmdline);
 }
 
@@ -92,6 +96,56 @@ static int config_modules(struct aerie_vm_config *config, const struct nlattr *a
 		if (IS_ERR(file))
 			return PTR_ERR(file);
 		config->modules[config->nr_modules++] = file;
+	}
+	return 0;
+}
+
+static int config_disk(struct aerie_disk_config *disk, const struct nlattr *nest,
+		       struct aerie_why *why)
+{
+	const struct nlattr *fd = nla_find_nested(nest, AERIE_A_DISK_FD);
+	const struct nlattr *serial = nla_find_nested(nest, AERIE_A_SERIAL);
+	const char *text = serial ? nla_data(serial) : "";
+	struct file *file;
+	size_t i;
+
+	if (!fd)
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, "has no descriptor");
+	for (i = 0; text[i]; i++)
+		if (!isascii(text[i]) || !isprint(text[i]))
+			return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST,
+					    "has a serial number that is not printable ASCII");
+	file = image_get(nla_get_s32(fd), AERIE_A_DISK_LIST, why);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (i_size_read(file->f_mapping->host) < SECTOR_SIZE) {
+		fput(file);
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, "is smaller than a sector");
+	}
+	memcpy(disk->serial, text, i);
+	disk->file = file;
+	return 0;
+}
+
+static int config_disks(struct aerie_vm_config *config, const struct nlattr *list,
+			struct aerie_why *why)
+{
+	const struct nlattr *nest;
+	int rem, err;
+	u32 nr = 0;
+
+	nla_for_each_nested(nest, list, rem)
+		nr++;
+	if (nr > AERIE_DISKS_MAX)
+		return aerie_refuse(why, -E2BIG, AERIE_A_DISK_LIST, "is one more than there can be");
+	config->disks = kcalloc(nr, sizeof(*config->disks), GFP_KERNEL_ACCOUNT);
+	if (nr && !config->disks)
+		return -ENOMEM;
+	nla_for_each_nested(nest, list, rem) {
+		err = config_disk(&config->disks[config->nr_disks], nest, why);
+		if (err)
+			return err;
+		config->nr_disks++;
 	}
 	return 0;
 }
@@ -131,6 +185,12 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		if (IS_ERR(file))
 			return PTR_ERR(file);
 		config->initrd = file;
+	}
+	if (attrs[AERIE_A_DISK_LIST]) {
+		int err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
+
+		if (err)
+			return err;
 	}
 	if (attrs[AERIE_A_MODULE_FDS])
 		return config_modules(config, attrs[AERIE_A_MODULE_FDS], why);

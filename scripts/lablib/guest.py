@@ -7,8 +7,8 @@ import os
 from lablib import cpio, host
 
 INIT = os.path.join(host.HERE, "guest-init")
-# What the power button takes: ACPI's button driver and its input device.
-MODULES = ("button", "evdev")
+# What the power button takes, ACPI's button driver and its input device; and virtio.
+MODULES = ("button", "evdev", "virtio_pci", "virtio_blk", "virtio_rng")
 
 
 def write(f, kernel, busybox):

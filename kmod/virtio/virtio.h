@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Virtio devices, their queues, and the transport that carries both. */
+#ifndef AERIE_VIRTIO_VIRTIO_H
+#define AERIE_VIRTIO_VIRTIO_H
+
+#include <linux/workqueue.h>
+#include <uapi/linux/virtio_ids.h>
+#include <uapi/linux/virtio_ring.h>
+
+#include "dev/device.h"
+#include "dev/pci.h"
+
+struct aerie_virtio;
+
+#define AERIE_VQ_SIZE		256	/* descriptors a queue has at the most */
+#define AERIE_VQ_MAX		16	/* queues of a device */
+
+/* One buffer of a chain: guest memory, read by the device or written by it. */
+struct aerie_vq_buf {
+	gpa_t gpa;
+	u32 len;
+};
+
+/**
+ * struct aerie_vq_chain - a request: what the device reads, then what it writes
+ * @head: descriptor that names it
+ * @nr_in: buffers the device reads, the first of @bufs
+ * @nr_out: buffers it writes, those after them
+ * @in_bytes: sum of the former
+ * @out_bytes: sum of the latter, below 4 GiB
+ * @bufs: the buffers
+ */
+struct aerie_vq_chain {
+	u16 head;
+	u16 nr_in, nr_out;
+	u32 in_bytes, out_bytes;
+	struct aerie_vq_buf bufs[AERIE_VQ_SIZE];
+};
+
+/**
+ * struct aerie_vq - a split virtqueue
+ * @vdev: the device
+ * @index: which of its queues
+ * @max: entries it offers
+ * @size: entries the driver uses, a power of two
+ * @vector: MSI-X vector, or VIRTIO_MSI_NO_VECTOR
+ * @enabled: the driver has set it up
+ * @desc: GPA of the descriptor table
+ * @avail: GPA of the driver's ring
+ * @used: GPA of the device's ring
+ * @next_avail: entry of @avail to be taken next
+ * @next_used: entry of @used to be written next
+ * @signalled: @next_used when the driver was last told
+ * @event_idx: VIRTIO_RING_F_EVENT_IDX, latched when the queue was enabled
+ * @work: serves it
+ * @chain: the request being served
+ * @requests: served since the device was made
+ * @interrupts: sent since then
+ */
+struct aerie_vq {
+	struct aerie_virtio *vdev;
+	u16 index, max;
+	u16 size, vector;
+	bool enabled;
+	gpa_t desc, avail, used;
+	u16 next_avail, next_used, signalled;
+	bool event_idx;
+	struct work_struct work;
+	struct aerie_vq_chain *chain;
+	u64 requests, interrupts;
+};
+
+/**
+ * struct aerie_virtio_ops - a kind of virtio device
+ * @id: VIRTIO_ID_*
+ * @class: PCI class code, 24 bits
+ * @serve: take one request: data in and out, then aerie_vq_done(); may sleep
+ * @reset: the driver has reset the device; or NULL; may sleep
+ * @free: give back what the device holds, itself included
+ */
+struct aerie_virtio_ops {
+	u16 id;
+	u32 class;
+	void (*serve)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
+	void (*reset)(struct aerie_virtio *vdev);
+	void (*free)(struct aerie_virtio *vdev);
+};
+
+/* What a driver sees of a device besides queues. */
+struct aerie_virtio_state {
+	u64 driver_features;
+	u32 device_feature_sel, driver_feature_sel;
+	u16 queue_sel;
+	u16 config_vector;
+	u8 status;
+	u8 isr;
+	u8 generation;
+};
+
+/**
+ * struct aerie_virtio - a virtio device, embedded in what it is
+ * @dev: in the VM's list; first
+ * @pci: its PCI function
+ * @ops: its kind
+ * @features: what it offers, the transport's own included
+ * @config: device configuration, read by the driver; NULL: none
+ * @config_len: bytes of it
+ * @lock: @s and the set-up of queues; before pci.lock
+ * @s: state
+ * @window: offset, length and BAR of the PCI configuration access capability
+ * @vqs: queues
+ * @nr_vqs: how many
+ * @stopped: no queue is served, for the guest's memory goes away
+ * @reset_work: does a reset that the driver asked for
+ */
+struct aerie_virtio {
+	struct aerie_dev dev;
+	struct aerie_pci_dev pci;
+	const struct aerie_virtio_ops *ops;
+	u64 features;
+	const void *config;
+	u32 config_len;
+	raw_spinlock_t lock;
+	struct aerie_virtio_state s;
+	u8 window;
+	struct aerie_vq *vqs;
+	u16 nr_vqs;
+	bool stopped;
+	struct work_struct reset_work;
+};
+
+/* transport.c */
+
+extern const struct aerie_dev_ops aerie_virtio_dev_ops;
+
+/**
+ * aerie_virtio_init() - make a virtio device of what embeds it, and plug it in
+ * @vdev: zeroed but for ops, features, config, config_len
+ * @vm: the VM, being built
+ * @name: shown in debugfs, unique in the VM
+ * @nr_vqs: queues, 1 to AERIE_VQ_MAX
+ *
+ * Context: may sleep.
+ * Return: 0; or -ENOMEM, -ENOSPC, then nothing of it is left but the caller's memory.
+ */
+int aerie_virtio_init(struct aerie_virtio *vdev, struct aerie_vm *vm, const char *name,
+		      unsigned int nr_vqs);
+
+/**
+ * aerie_virtio_broken() - the driver has done what no driver may do
+ * @vdev: the device: it stops serving and says DEVICE_NEEDS_RESET
+ *
+ * Context: any up to hard interrupt.
+ */
+void aerie_virtio_broken(struct aerie_virtio *vdev);
+
+/* Tell the driver about used buffers. Context: any up to hard interrupt. */
+void aerie_virtio_interrupt(struct aerie_vq *vq);
+
+/* The queues' workers: module load and unload. */
+int aerie_virtio_start(void);
+void aerie_virtio_stop(void);
+
+/* queue.c */
+
+/**
+ * aerie_vq_next() - take the next request
+ * @vq: enabled
+ * @chain: filled in
+ *
+ * Context: may sleep; the queue's work.
+ * Return: 1; 0 where there is none; -EPROTO where the ring is no ring.
+ */
+int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain);
+
+/**
+ * aerie_vq_done() - give a request back
+ * @vq: the queue
+ * @chain: the request
+ * @written: bytes written to its buffers
+ */
+void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written);
+
+/**
+ * aerie_vq_kicks() - ask the driver to kick, or not to
+ * @vq: the queue
+ * @on: whether
+ *
+ * Return: with @on, true where requests have come in the meantime.
+ */
+bool aerie_vq_kicks(struct aerie_vq *vq, bool on);
+
+/* Does the driver want to hear of what was done since it was told last? Asked once. */
+bool aerie_vq_must_signal(struct aerie_vq *vq);
+
+/**
+ * aerie_vq_read() - copy what the driver hands to the device
+ * @vq: the queue
+ * @chain: the request
+ * @off: bytes from the start of what the device reads
+ * @buf: destination
+ * @len: bytes
+ *
+ * Return: bytes copied, fewer where there are no more; -EFAULT where a buffer is not RAM.
+ */
+ssize_t aerie_vq_read(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
+		      void *buf, size_t len);
+/* The same to what the device writes. -ENOMEM where the host has no memory. */
+ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
+		       const void *buf, size_t len);
+
+/* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
+
+struct aerie_disk_config;
+
+int aerie_virtio_rng_create(struct aerie_vm *vm);
+int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
+			    unsigned int nr, struct aerie_why *why);
+
+#endif
