@@ -174,7 +174,7 @@ static s64 blk_do(struct aerie_vq *vq, const struct aerie_vq_chain *chain,
 		if (in || !on_disk(blk, hdr->sector, out))
 			return -EINVAL;
 		err = blk_rw(blk, chain, 0, out, hdr->sector << SECTOR_SHIFT, false);
-		return err ?: out;
+		return err ? err : (s64)out;
 	case VIRTIO_BLK_T_OUT:
 		if (blk->read_only || out || !on_disk(blk, hdr->sector, in))
 			return -EINVAL;

@@ -144,13 +144,21 @@ static void vq_reset(struct aerie_vq *vq)
 }
 
 /*
- * Rings that are not RAM are found when they are used, and so are those that wrap;
- * alignment is asked for so that the words of a ring lie in one page each.
+ * Rings that are not RAM are found when they are used. Alignment is asked for so that
+ * each word of a ring lies in one page.
  */
+static bool vq_valid(const struct aerie_vq *vq)
+{
+	const u64 most = vring_size(AERIE_VQ_SIZE, 4);	/* more than any of the three takes */
+
+	return is_power_of_2(vq->size) && vq->size <= vq->max && !(vq->desc & 15) &&
+	       !(vq->avail & 1) && !(vq->used & 3) && vq->desc < -most && vq->avail < -most &&
+	       vq->used < -most;
+}
+
 static void vq_enable(struct aerie_vq *vq)
 {
-	if (!is_power_of_2(vq->size) || vq->size > vq->max || vq->desc & 15 || vq->avail & 1 ||
-	    vq->used & 3) {
+	if (!vq_valid(vq)) {
 		vq->vdev->s.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 		return;
 	}

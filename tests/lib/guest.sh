@@ -14,13 +14,13 @@
 GUEST_ENGINE=${GUEST_ENGINE:-aerie}
 
 # payload NAME [--file F] [--vcpus N] [--memory SIZE] [--append TEXT] [--module FILE]...
-#	[--timeout SECONDS] [--dies]
+#	[--disk SIZE] [--timeout SECONDS] [--dies]
 # Runs payload/NAME.elf (or F) and exits with its result. --dies: the guest may
 # stop without finishing; the host must only survive it.
 payload() {
 	name=$1
 	file=$1.elf
-	vcpus=1 memory=64M append='' modules='' limit=120 dies=''
+	vcpus=1 memory=64M append='' modules='' disk='' limit=120 dies=''
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -29,6 +29,7 @@ payload() {
 		--memory) memory=$2 ;;
 		--append) append=$2 ;;
 		--module) modules="$modules $2" ;;
+		--disk) disk=$2 ;;
 		--timeout) limit=$2 ;;
 		--dies) dies=1; shift; continue ;;
 		*) bail "payload: unknown option $1" ;;
@@ -38,6 +39,7 @@ payload() {
 	file=$(built "payload/$file") || exit
 	limit=$((limit * ${GUEST_SLOW:-1}))
 	scratch
+	[ -z "$disk" ] || truncate -s "$disk" "$SCRATCH/disk"
 	"run_$GUEST_ENGINE" >"$SCRATCH/out" 2>"$SCRATCH/err"
 	status=$?
 	ktap_result "$SCRATCH/out" "$status" "$dies"
@@ -50,6 +52,7 @@ run_aerie() {
 	for module in $modules; do
 		set -- "$@" --module "$module"
 	done
+	[ -z "$disk" ] || set -- "$@" --disk "$SCRATCH/disk,serial=payload"
 	on_exit "aerie destroy $vm >/dev/null 2>&1"
 	timeout "$limit" aerie "$@" --console </dev/null
 }
