@@ -16,8 +16,11 @@ AT_EXIT=''
 on_exit() {
 	AT_EXIT="$1; $AT_EXIT"
 }
+# A script with a plan that ends with status 0 has come to its finish, or it is wrong.
 # shellcheck disable=SC2154 # status is set right there
-trap 'status=$?; trap - EXIT; eval "$AT_EXIT"; exit $status' EXIT
+trap 'status=$?; trap - EXIT; eval "$AT_EXIT"
+	[ "$status" != 0 ] || [ -z "$PLANNED" ] || { echo "Bail out! no finish"; status=1; }
+	exit $status' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
@@ -59,7 +62,7 @@ need_aerie() {
 
 # Tests of a script: plan N, then ok or not_ok for each; the script's status is
 # that of `finish`.
-TESTS=0 FAILED=0
+TESTS=0 FAILED=0 PLANNED=''
 plan() {
 	echo "KTAP version 1"
 	echo "1..$1"
@@ -87,6 +90,7 @@ check() {
 finish() {
 	[ "$TESTS" = "${PLANNED:-$TESTS}" ] || bail "planned $PLANNED tests, ran $TESTS"
 	[ "$FAILED" = 0 ] || exit $KSFT_FAIL
+	PLANNED=''
 	exit $KSFT_PASS
 }
 
