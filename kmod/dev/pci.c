@@ -62,7 +62,7 @@ void aerie_pci_setup(struct aerie_pci_dev *pci, u32 ids, u32 class, u32 subsyste
 	aerie_pci_put(pci, PCI_VENDOR_ID, 4, ids);
 	aerie_pci_put(pci, PCI_CLASS_REVISION, 4, class);
 	aerie_pci_put(pci, PCI_SUBSYSTEM_VENDOR_ID, 4, subsystem);
-	pci->writable[PCI_COMMAND] = (u8)COMMAND_MASK;
+	pci->writable[PCI_COMMAND] = COMMAND_MASK & 0xff;
 	pci->writable[PCI_COMMAND + 1] = COMMAND_MASK >> 8;
 	pci->writable[PCI_INTERRUPT_LINE] = 0xff;
 }

@@ -15,6 +15,7 @@
 #include <linux/kernel.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/virtio_byteorder.h>
 #include <uapi/linux/virtio_blk.h>
 
 #include "aerie.h"
@@ -121,70 +122,74 @@ static int write_zeroes(struct virtio_blk *blk, loff_t pos, u64 len, bool unmap)
 	return 0;
 }
 
+/* Advice: where the file system cannot, nothing happens. */
+static int discard(struct virtio_blk *blk, loff_t pos, u64 len)
+{
+	int err = vfs_fallocate(blk->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len);
+
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 /* DISCARD and WRITE_ZEROES: ranges follow the header. */
 static int blk_ranges(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 type, u32 len)
 {
 	struct virtio_blk_discard_write_zeroes r;
 	struct virtio_blk *blk = blk_of(vq);
+	u64 sector, bytes;
+	u32 i, nr, flags;
 	bool unmap;
 	int err;
-	u32 i;
 
 	if (!len || len % sizeof(r) || len / sizeof(r) > RANGES_MAX)
 		return -EINVAL;
 	for (i = 0; i < len / sizeof(r); i++) {
-		u64 bytes;
-
 		if (aerie_vq_read(vq, chain, sizeof(struct virtio_blk_outhdr) + i * sizeof(r), &r,
 				  sizeof(r)) != sizeof(r))
 			return -EFAULT;
-		bytes = (u64)r.num_sectors << SECTOR_SHIFT;
-		unmap = r.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
-		if (r.flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP ||
+		sector = le64_to_cpu(r.sector);
+		nr = le32_to_cpu(r.num_sectors);
+		flags = le32_to_cpu(r.flags);
+		bytes = (u64)nr << SECTOR_SHIFT;
+		unmap = flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+		if (flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP ||
 		    (type == VIRTIO_BLK_T_DISCARD && unmap))
 			return -EOPNOTSUPP;
-		if (!r.num_sectors || r.num_sectors > RANGE_SECTORS || !on_disk(blk, r.sector, bytes))
+		if (!nr || nr > RANGE_SECTORS || !on_disk(blk, sector, bytes))
 			return -EINVAL;
-		if (type == VIRTIO_BLK_T_WRITE_ZEROES) {
-			err = write_zeroes(blk, r.sector << SECTOR_SHIFT, bytes, unmap);
-			if (err)
-				return err;
-			continue;
-		}
-		/* Advice: where the file system cannot, nothing happens. */
-		err = vfs_fallocate(blk->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				    r.sector << SECTOR_SHIFT, bytes);
-		if (err && err != -EOPNOTSUPP)
+		if (type == VIRTIO_BLK_T_WRITE_ZEROES)
+			err = write_zeroes(blk, sector << SECTOR_SHIFT, bytes, unmap);
+		else
+			err = discard(blk, sector << SECTOR_SHIFT, bytes);
+		if (err)
 			return err;
 	}
 	return 0;
 }
 
 /* Do a request; bytes of data handed to the driver, or -errno. */
-static s64 blk_do(struct aerie_vq *vq, const struct aerie_vq_chain *chain,
-		  const struct virtio_blk_outhdr *hdr)
+static s64 blk_do(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 type, u64 sector)
 {
-	u32 in = chain->in_bytes - sizeof(*hdr), out = chain->out_bytes - 1;
+	u32 in = chain->in_bytes - sizeof(struct virtio_blk_outhdr), out = chain->out_bytes - 1;
 	struct virtio_blk *blk = blk_of(vq);
 	bool flushes = blk->vdev.s.driver_features & BIT_ULL(VIRTIO_BLK_F_FLUSH);
 	int err;
 
-	switch (hdr->type) {
+	switch (type) {
 	case VIRTIO_BLK_T_IN:
-		if (in || !on_disk(blk, hdr->sector, out))
+		if (in || !on_disk(blk, sector, out))
 			return -EINVAL;
-		err = blk_rw(blk, chain, 0, out, hdr->sector << SECTOR_SHIFT, false);
+		err = blk_rw(blk, chain, 0, out, sector << SECTOR_SHIFT, false);
 		return err ? err : (s64)out;
 	case VIRTIO_BLK_T_OUT:
-		if (blk->read_only || out || !on_disk(blk, hdr->sector, in))
+		if (blk->read_only || out || !on_disk(blk, sector, in))
 			return -EINVAL;
-		err = blk_rw(blk, chain, sizeof(*hdr), in, hdr->sector << SECTOR_SHIFT, true);
+		err = blk_rw(blk, chain, chain->in_bytes - in, in, sector << SECTOR_SHIFT, true);
 		break;
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		if (blk->read_only || out)
 			return -EINVAL;
-		err = blk_ranges(vq, chain, hdr->type, in);
+		err = blk_ranges(vq, chain, type, in);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
 		return blk_flush(blk);
@@ -208,7 +213,8 @@ static void blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 		aerie_virtio_broken(vq->vdev);
 		return;
 	}
-	n = blk_do(vq, chain, &hdr);
+	n = blk_do(vq, chain, __virtio32_to_cpu(true, hdr.type),
+		   __virtio64_to_cpu(true, hdr.sector));
 	if (n < 0) {
 		status = n == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
 		n = 0;
@@ -261,15 +267,15 @@ static void config_fill(struct virtio_blk *blk, unsigned int nr_vqs)
 {
 	struct virtio_blk_config *c = &blk->config;
 
-	c->capacity = blk->sectors;
-	c->seg_max = SEG_MAX;
-	c->blk_size = SECTOR_SIZE;
-	c->num_queues = nr_vqs;
-	c->max_discard_sectors = RANGE_SECTORS;
-	c->max_discard_seg = RANGES_MAX;
-	c->discard_sector_alignment = PAGE_SIZE >> SECTOR_SHIFT;
-	c->max_write_zeroes_sectors = RANGE_SECTORS;
-	c->max_write_zeroes_seg = RANGES_MAX;
+	c->capacity = __cpu_to_virtio64(true, blk->sectors);
+	c->seg_max = __cpu_to_virtio32(true, SEG_MAX);
+	c->blk_size = __cpu_to_virtio32(true, SECTOR_SIZE);
+	c->num_queues = __cpu_to_virtio16(true, nr_vqs);
+	c->max_discard_sectors = __cpu_to_virtio32(true, RANGE_SECTORS);
+	c->max_discard_seg = __cpu_to_virtio32(true, RANGES_MAX);
+	c->discard_sector_alignment = __cpu_to_virtio32(true, PAGE_SIZE >> SECTOR_SHIFT);
+	c->max_write_zeroes_sectors = __cpu_to_virtio32(true, RANGE_SECTORS);
+	c->max_write_zeroes_seg = __cpu_to_virtio32(true, RANGES_MAX);
 	c->write_zeroes_may_unmap = 1;
 	blk->vdev.features = BIT_ULL(VIRTIO_BLK_F_SEG_MAX) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
 			     BIT_ULL(VIRTIO_BLK_F_FLUSH) | BIT_ULL(VIRTIO_BLK_F_MQ);

@@ -7,6 +7,7 @@
  * of range, a buffer to be read behind one to be written, is an error that ends the
  * queue; a buffer that is not RAM is one that the request answers for.
  */
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
@@ -15,12 +16,28 @@
 #include "aerie.h"
 #include "virtio/virtio.h"
 
+/* As in vring_desc and vring_used_elem. Virtio is little-endian, and so is x86. */
+struct desc {
+	u64 addr;
+	u32 len;
+	u16 flags;
+	u16 next;
+};
+
+struct used_elem {
+	u32 id;
+	u32 len;
+};
+
 #define AVAIL_FLAGS	offsetof(struct vring_avail, flags)
 #define AVAIL_IDX	offsetof(struct vring_avail, idx)
 #define AVAIL_RING	offsetof(struct vring_avail, ring)
 #define USED_FLAGS	offsetof(struct vring_used, flags)
 #define USED_IDX	offsetof(struct vring_used, idx)
 #define USED_RING	offsetof(struct vring_used, ring)
+
+static_assert(sizeof(struct desc) == sizeof(struct vring_desc));
+static_assert(sizeof(struct used_elem) == sizeof(struct vring_used_elem));
 
 static struct aerie_mem *mem_of(const struct aerie_vq *vq)
 {
@@ -50,10 +67,10 @@ static gpa_t used_event(const struct aerie_vq *vq)
 
 static gpa_t avail_event(const struct aerie_vq *vq)
 {
-	return vq->used + USED_RING + (u64)sizeof(struct vring_used_elem) * vq->size;
+	return vq->used + USED_RING + (u64)sizeof(struct used_elem) * vq->size;
 }
 
-static int chain_add(struct aerie_vq_chain *chain, const struct vring_desc *desc)
+static int chain_add(struct aerie_vq_chain *chain, const struct desc *desc)
 {
 	unsigned int nr = chain->nr_in + chain->nr_out;
 	u32 *bytes = &chain->in_bytes;
@@ -79,7 +96,7 @@ static int chain_add(struct aerie_vq_chain *chain, const struct vring_desc *desc
 static int chain_follow(struct aerie_vq *vq, struct aerie_vq_chain *chain, gpa_t table,
 			u32 size, u16 next, u32 *left, bool indirect)
 {
-	struct vring_desc desc;
+	struct desc desc;
 	int err;
 
 	for (;;) {
@@ -137,7 +154,7 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
 {
-	struct vring_used_elem elem = { .id = chain->head, .len = written };
+	struct used_elem elem = { .id = chain->head, .len = written };
 	u16 slot = vq->next_used & (vq->size - 1);
 
 	vq->requests++;

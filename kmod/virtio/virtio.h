@@ -7,6 +7,7 @@
 #include <uapi/linux/virtio_ids.h>
 #include <uapi/linux/virtio_ring.h>
 
+#include "aerie.h"
 #include "dev/device.h"
 #include "dev/pci.h"
 
@@ -210,8 +211,6 @@ ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, 
 		       const void *buf, size_t len);
 
 /* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
-
-struct aerie_disk_config;
 
 int aerie_virtio_rng_create(struct aerie_vm *vm);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
