@@ -80,9 +80,9 @@ TEST(roots_lead_to_the_same_tables)
 	EXPECT(!memcmp(xsdt, "XSDT", 4));
 	EXPECT_EQ(sum(rsdt, get(rsdt + 4, 4)), 0);
 	EXPECT_EQ(sum(xsdt, get(xsdt + 4, 4)), 0);
-	EXPECT_EQ(get(rsdt + 4, 4), 36 + 2 * 4);
-	EXPECT_EQ(get(xsdt + 4, 4), 36 + 2 * 8);
-	for (i = 0; i < 2; i++)
+	EXPECT_EQ(get(rsdt + 4, 4), 36 + 3 * 4);
+	EXPECT_EQ(get(xsdt + 4, 4), 36 + 3 * 8);
+	for (i = 0; i < 3; i++)
 		EXPECT_EQ(get(rsdt + 36 + i * 4, 4), get(xsdt + 36 + i * 8, 8));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* All devices of a machine together: creation, failure at each allocation, reset. */
-// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/serial.c kmod/dev/bus.c
+// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
 #include "ktap.h"
 #include "fake_machine.h"
 #include "dev/lapic.h"
@@ -33,10 +33,10 @@ TEST(every_class_once_with_a_record)
 		list_for_each_entry(other, &vm.devs, node)
 			EXPECT(other == dev || strcmp(other->ops->name, dev->ops->name));
 	}
-	EXPECT(vm.ioapic && vm.pic && vm.pit && vm.rtc && vm.pm && vm.serial);
+	EXPECT(vm.ioapic && vm.pic && vm.pit && vm.rtc && vm.pm && vm.serial && vm.pci);
 	aerie_devices_destroy(&vm);
 	EXPECT(list_empty(&vm.devs));
-	EXPECT(!vm.ioapic && !vm.pic && !vm.pit && !vm.rtc && !vm.pm && !vm.serial);
+	EXPECT(!vm.ioapic && !vm.pic && !vm.pit && !vm.rtc && !vm.pm && !vm.serial && !vm.pci);
 	machine_fini();
 }
 

@@ -14,6 +14,13 @@ static struct svm_vcpu svm;
 static struct svm_vmcb vmcb;
 static struct aerie_vcpu *const vcpu = &svm.vcpu;
 
+static bool dr_intercepted;
+
+void svm_dr_intercept(struct aerie_vcpu *v, bool on)
+{
+	dr_intercepted = on;
+}
+
 static void setup(void)
 {
 	memset(&svm, 0, sizeof(svm));
@@ -38,7 +45,7 @@ static void inject(u8 type, u8 vector, bool has_error, u32 error)
 static void enter(void)
 {
 	vmcb.save.rflags = vcpu->regs[AERIE_REG_RFLAGS];
-	if (svm.step && !(vmcb.control.event_inj & SVM_EVTINJ_VALID))
+	if (svm.step)
 		svm_step_begin(&svm);
 }
 
@@ -231,6 +238,55 @@ TEST(no_step_while_an_event_goes_in)
 	enter();
 	EXPECT_EQ(vmcb.save.rflags & TF, 0);
 	EXPECT_EQ(svm.stepping, false);
+	/* An interrupt ends the turn instead, and then it is looked at again. */
+	EXPECT_EQ(svm.exit_soon.queued, 1);
+	EXPECT(vcpu->check_events);
+}
+
+/* What could see the step, or would be undone by it, is executed without. */
+static void expect_unstepped(u32 code, u8 kind)
+{
+	struct aerie_exit e;
+
+	setup();
+	vcpu->dr_dirty = true;
+	svm_shadow_set(vcpu, 1);
+	svm_want_nmi_window(vcpu, true);
+	vmcb.save.dr6 |= BS;
+	enter();
+	EXPECT(svm_intercepts(&svm, INTERCEPT_PUSHF) && svm_intercepts(&svm, INTERCEPT_POPF));
+	EXPECT(svm_intercepts(&svm, INTERCEPT_IRET) && svm_intercepts(&svm, INTERCEPT_INTn));
+	EXPECT(dr_intercepted);
+	e = leave(code, kind, 0x1000);
+	EXPECT_EQ(e.kind, AERIE_EXIT_NMI_WINDOW);
+	EXPECT_EQ(vcpu->regs[AERIE_REG_RFLAGS], 2 | IF);
+	EXPECT_EQ(vmcb.save.dr6, SVM_DR6_RESET | BS);
+	EXPECT(!svm_intercepts(&svm, INTERCEPT_PUSHF) && !svm_intercepts(&svm, INTERCEPT_POPF));
+	EXPECT(!svm_intercepts(&svm, INTERCEPT_IRET) && !svm_intercepts(&svm, INTERCEPT_INTn));
+	EXPECT(!dr_intercepted);
+	EXPECT(!svm.iret_seen && !svm.nmi_masked);
+	/* The window is asked for again, as the shadow is still there. */
+	svm_want_nmi_window(vcpu, true);
+	vcpu->check_events = false;
+	enter();
+	EXPECT_EQ(vmcb.save.rflags, 2 | IF);
+	EXPECT(vcpu->check_events);
+	EXPECT_EQ(svm.exit_soon.queued, 0);
+	/* Once: the next one is stepped over. */
+	leave(SVM_EXIT_INTR, AERIE_EXIT_HOST_INTR, 0x1001);
+	svm_want_nmi_window(vcpu, true);
+	enter();
+	EXPECT(vmcb.save.rflags & TF);
+}
+
+TEST(no_step_over_what_could_see_it)
+{
+	expect_unstepped(SVM_EXIT_READ_DR0 + 6, AERIE_EXIT_DR);
+	expect_unstepped(SVM_EXIT_WRITE_DR0 + 6, AERIE_EXIT_DR);
+	expect_unstepped(SVM_EXIT_PUSHF, AERIE_EXIT_OTHER);
+	expect_unstepped(SVM_EXIT_POPF, AERIE_EXIT_OTHER);
+	expect_unstepped(SVM_EXIT_IRET, AERIE_EXIT_NMI_WINDOW);
+	expect_unstepped(SVM_EXIT_SWINT, AERIE_EXIT_OTHER);
 }
 
 TEST(emulated_single_step)
