@@ -166,6 +166,18 @@ TEST(madt_lists_processors_and_interrupt_routing)
 	expect_madt(64);
 }
 
+TEST(mcfg_says_where_configuration_space_is)
+{
+	u8 *mcfg;
+
+	build(1);
+	mcfg = table("MCFG");
+	EXPECT_EQ(get(mcfg + 4, 4), 36 + 8 + 16);
+	EXPECT_EQ(get(mcfg + 44, 8), 0xe0000000);
+	EXPECT_EQ(get(mcfg + 52, 2), 0);		/* segment */
+	EXPECT_EQ(get(mcfg + 54, 2), 0);		/* bus 0 alone */
+}
+
 TEST(aml_lengths_are_exact_at_their_limits)
 {
 	static const u32 sizes[] = { 0, 57, 58, 59, 60, 4088, 4089, 4090, 4091, 5000, 70000 };
@@ -247,7 +259,8 @@ static void dump(const char *dir, const char *name, const u8 *t)
 
 TEST(acpica_understands_the_tables)
 {
-	static const char * const names[] = { "dsdt", "facp", "apic", "xsdt", "rsdt", "facs" };
+	static const char * const names[] = { "dsdt", "facp", "apic", "mcfg", "xsdt", "rsdt",
+					       "facs" };
 	char dir[] = "/tmp/aerie-acpi-XXXXXX";
 	char command[128];
 	u8 *fadt;
@@ -265,6 +278,7 @@ TEST(acpica_understands_the_tables)
 	dump(dir, "facs", at(get(fadt + 36, 4)));
 	dump(dir, "dsdt", at(get(fadt + 40, 4)));
 	dump(dir, "apic", table("APIC"));
+	dump(dir, "mcfg", table("MCFG"));
 	dump(dir, "rsdt", at(get(bios + 16, 4)));
 	dump(dir, "xsdt", at(get(bios + 24, 8)));
 
@@ -284,6 +298,12 @@ TEST(acpica_understands_the_tables)
 	EXPECT(strstr(said, "0000000000000005"));
 	EXPECT_EQ(run(dir, "acpiexec -b 'resources \\_SB.COM1' dsdt.dat"), 0);
 	EXPECT(strstr(said, "03F8"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'resources \\_SB.PCI0' dsdt.dat"), 0);
+	EXPECT(strstr(said, "0CF8") && strstr(said, "C0000000") && strstr(said, "DFFFFFFF"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'resources \\_SB.ECAM' dsdt.dat"), 0);
+	EXPECT(strstr(said, "E0000000"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.PCI0._PRT' dsdt.dat"), 0);
+	EXPECT(strstr(said, "00000000001FFFFF"));
 	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.C063._UID' dsdt.dat"), 0);
 	EXPECT(strstr(said, "000000000000003F"));
 	snprintf(command, sizeof(command), "rm -r %s", dir);

@@ -86,7 +86,8 @@ typedef s64 ktime_t;
 #define sizeof_field(t, m)	sizeof(((t *)0)->m)
 #define offsetofend(t, m)	(offsetof(t, m) + sizeof_field(t, m))
 #define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
-#define static_assert		_Static_assert
+#define static_assert(c, ...)	shim_static_assert(c, ##__VA_ARGS__, #c)
+#define shim_static_assert(c, text, ...) _Static_assert(c, text)
 #define BUILD_BUG_ON(c)		_Static_assert(!(c), #c)
 #define ALIGN(x, a)		(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 #define ALIGN_DOWN(x, a)	((x) & ~((__typeof__(x))(a) - 1))
