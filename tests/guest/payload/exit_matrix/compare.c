@@ -65,21 +65,31 @@ void expect_outcome(struct outcome *want, const struct regs *in, const struct in
 	}
 }
 
+const char reg_names[NR_REGS][4] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi",
+				     "rsi", "rbp", "rbx", "rdx", "rcx", "rax" };
+
+u64 known_bits(const struct insn *x, u64 cs, u32 i)
+{
+	bool long_mode = cs == SEL_CODE64 || cs == SEL_UCODE64;
+
+	if (!long_mode && i < 8)
+		return 0;
+	return (long_mode ? ~0ull : 0xffffffff) &
+	       (x->flags & TSC && (i == 12 || i == 14) ? HIGH0 : ~0ull);
+}
+
 static bool same_regs(const struct regs *a, const struct regs *b, const struct insn *x, bool print)
 {
-	static const char names[][4] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi",
-					 "rsi", "rbp", "rbx", "rdx", "rcx", "rax" };
-	bool long_mode = b->cs == SEL_CODE64 || b->cs == SEL_UCODE64, same = true;
-	u64 mask = long_mode ? ~0ull : 0xffffffff, m;
+	bool same = true;
 	u32 i;
 
-	for (i = long_mode ? 0 : 8; i < ARRAY_SIZE(names); i++) {
-		m = x->flags & TSC && (i == 12 || i == 14) ? mask & HIGH0 : mask;
-		if (((((u64 *)a)[i] ^ ((u64 *)b)[i]) & m) == 0)
+	for (i = 0; i < NR_REGS; i++) {
+		if (((((u64 *)a)[i] ^ ((u64 *)b)[i]) & known_bits(x, b->cs, i)) == 0)
 			continue;
 		same = false;
 		if (print)
-			printf("#   %s = 0x%lx, expected 0x%lx\n", names[i], ((u64 *)a)[i], ((u64 *)b)[i]);
+			printf("#   %s = 0x%lx, expected 0x%lx\n", reg_names[i], ((u64 *)a)[i],
+			       ((u64 *)b)[i]);
 	}
 	if (a->rflags != b->rflags || a->cs != b->cs || a->ss != b->ss || a->rsp != b->rsp) {
 		same = false;

@@ -91,8 +91,8 @@ static void want_stos(struct regs *r) { r->rdi += 4; }
 static void want_movs(struct regs *r) { r->rsi += 4; r->rdi += 4; }
 
 const struct insn insns[] = {
-	{ "cpuid", CODE(0x0f, 0xa2), 0, .rax = HIGH0 | 1, .rcx = HIGH0, .want = want_cpuid },
-	{ "cpuid 7", CODE(0x0f, 0xa2), 0, .rax = 7, .rcx = HIGH0, .want = want_cpuid },
+	{ "cpuid", CODE(0x0f, 0xa2), OWN, .rax = HIGH0 | 1, .rcx = HIGH0, .want = want_cpuid },
+	{ "cpuid 7", CODE(0x0f, 0xa2), OWN, .rax = 7, .rcx = HIGH0, .want = want_cpuid },
 	{ "rdmsr", CODE(0x0f, 0x32), PRIV, .rcx = HIGH0 | MSR_APIC_BASE, .want = want_rdmsr },
 	{ "rdmsr EFER", CODE(0x0f, 0x32), SYSTEM | PRIV, .rcx = MSR_EFER, .want = want_rdmsr },
 	{ "wrmsr", CODE(0x0f, 0x30), PRIV, .rcx = 0x200, .rax = HIGH0 | 6, .rdx = HIGH0,
@@ -157,7 +157,7 @@ const struct insn insns[] = {
 	{ "I/O APIC load, %al", CODE(0x8a, 0x06), MEM, SELECTED(REG(rax), 1) },
 	{ "I/O APIC load, %ah", CODE(0x8a, 0x26), MEM | FIXED | BYTEREG, SELECTED(REG(rax) + 1, 1) },
 	{ "I/O APIC load, movzwl", CODE(0x0f, 0xb7, 0x06), MEM | WIDE | FIXED, SELECTED(REG(rax), 4) },
-	{ "I/O APIC load", CODE(0x8b, 0x06), MEM | WIDE | SIZED, .rsi = IOAPIC + 0x10,
+	{ "I/O APIC load", CODE(0x8b, 0x06), OWN | MEM | WIDE | SIZED, .rsi = IOAPIC + 0x10,
 	  .load = ioapic_version, .to = REG(rax), .size = 4, CHANGES(ioregsel, 1, 1) },
 	{ "I/O APIC store", CODE(0xc7, 0x06, 1, 0, 0, 0), MEM | WIDE | FIXED, .rsi = IOAPIC,
 	  CHANGES(ioregsel, 0, 1) },

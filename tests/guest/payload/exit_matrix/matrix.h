@@ -39,6 +39,7 @@ enum {
 	BYTEREG	= 1 << 16,	/* another register with a REX prefix, on TCG even if far off */
 	PAUSE	= 1 << 17,
 	SYSTEM	= 1 << 18,	/* of paging and long mode: not to be had without them */
+	OWN	= 1 << 19,	/* each hypervisor has an answer of its own */
 };
 
 /* A part of the machine. */
@@ -120,12 +121,23 @@ void map(u64 addr, u32 frame);
 
 extern u32 failures, shadows_lost;
 
+/* General registers, as they are in struct regs; what is known of number @i after a run. */
+#define NR_REGS		15
+extern const char reg_names[NR_REGS][4];
+u64 known_bits(const struct insn *x, u64 cs, u32 i);
 /* What @x makes of @in; to be asked before it is run. */
 void expect_outcome(struct outcome *want, const struct regs *in, const struct insn *x,
 		    const struct way *w, const struct span *span);
-/* Print how what was seen differs, and count it. */
+/* Print how what was seen differs, and count it; what TCG is known for is put right. */
 void compare(const struct outcome *want, const struct insn *x, const struct way *w,
 	     const struct span *span);
+
+/* ---- Recording (record.c) -------------------------------------------------- */
+
+/* Is what is seen to be printed, for comparison with another hypervisor? */
+bool recording(void);
+/* Print what is seen of a run that began with @in. */
+void record(const struct regs *in, const struct insn *x, const struct way *w);
 
 /* ---- Races (races.c) ------------------------------------------------------- */
 

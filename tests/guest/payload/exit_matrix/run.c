@@ -132,6 +132,7 @@ static void set_regs(struct regs *r, const struct insn *x, const struct way *w)
 	r->rsi = x->rsi ?: r->rsi;
 	r->rdi = x->rdi ?: r->rdi;
 	r->r14 = SEL_DATA;
+	r->error = 0;
 	r->rip = w->at;
 	r->cs = w->cs;
 	r->ss = w->cs & 3 ? SEL_UDATA : SEL_DATA;
@@ -165,6 +166,8 @@ void run(const struct insn *x, const struct way *w)
 		x->state->set(x->before);
 	}
 	compare(&want, x, w, &span);
+	if (recording())
+		record(&in, x, w);
 }
 
 void run_all(const struct way *w)
