@@ -8,16 +8,15 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
+# shellcheck source=tests/lib/kvm.sh
+. "$lib/kvm.sh"
 need_aerie
 no_vm || skip_all "there are VMs of somebody else"
-grep -qw vmx /proc/cpuinfo && kvm=kvm_intel || kvm=kvm_amd
-[ ! -d /sys/module/kvm ] || skip_all "KVM is loaded already"
-/sbin/modprobe -n -q "$kvm" || skip_all "there is no $kvm"
+need_kvm
 hold=$(built fault/kvm_hold) || exit
 payload=$(built payload/irq_off_loop.elf) || exit
 scratch
 held="KVM holds the processors ($kvm); stop its guests or unload $kvm, see aerie doctor"
-on_exit "unload_kvm"
 on_exit "destroy_mine"
 on_exit 'kill "$holder" 2>/dev/null'
 holder=''
@@ -25,14 +24,6 @@ holder=''
 denied="Device or resource busy|Input/output error"
 v=$(vm beside-kvm)
 
-load_kvm() {
-	/sbin/modprobe kvm "$@" 2>"$SCRATCH/err" && /sbin/modprobe "$kvm" 2>>"$SCRATCH/err"
-}
-unload_kvm() {
-	for module in "$kvm" kvm; do
-		[ ! -d /sys/module/"$module" ] || /sbin/rmmod "$module" || return 1
-	done
-}
 # hold: a guest of KVM, which runs.
 hold() {
 	rm -f "$SCRATCH/dots"
