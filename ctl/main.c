@@ -100,7 +100,10 @@ const struct command commands[] = {
 		.options = opts_stat, .run = cmd_stat,
 		.more =
 "  aerie stat web --histogram\n\n"
-"SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host.\n"
+"SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host, of\n"
+"handlers alone. --cost adds what comes with every exit, measured now on the VM's first\n"
+"vCPU (or --vcpu), which must run or be paused: SWITCH, the way in and out of the guest\n"
+"with its registers; HOST_STATE; MITIGATIONS. The man page says what each includes.\n"
 	}, {
 		.name = "events", .operands = "",
 		.summary = "what happens to VMs, as it happens, until Ctrl-C",

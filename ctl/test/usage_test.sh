@@ -65,6 +65,7 @@ refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
 refuses 2 "is no duration" stop web --timeout soon
 refuses 2 "is more than 365d" stop web --timeout 213503d
 refuses 2 "is not 0 to 63" stat web --vcpu 64
+refuses 2 "--cost or --histogram" stat web --cost --histogram
 refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
 refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
 refuses 1 "cannot run: --module /nowhere" run web -k "$kernel" --module /nowhere

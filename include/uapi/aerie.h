@@ -19,10 +19,13 @@
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
  *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE}
- *   STAT_GET         ! NAME; VCPU_ID u32 (all)
+ *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
- *                      exits that have not happened are left out
+ *                      exits that have not happened are left out; with COST what the
+ *                      switch takes of every exit besides its handler, measured now on
+ *                      the vCPU, else on the first: COST_SWITCH, COST_HOST_STATE,
+ *                      COST_MITIGATIONS u64 in TSC cycles; the VM must run or be paused
  *   CONSOLE_OPEN     ! NAME                                  > FD s32, TTY
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON
@@ -33,7 +36,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		1	/* raised with every change of this file */
+#define AERIE_ABI		2	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -110,6 +113,10 @@ enum aerie_attr {
 	AERIE_A_MITIGATION_WHERE,/* string */
 	AERIE_A_MITIGATION_ACTIVE,/* u8 */
 	AERIE_A_HW_STATE,	/* string: "free", "ours", or who holds the processors */
+	AERIE_A_COST,		/* flag */
+	AERIE_A_COST_SWITCH,	/* u64, TSC cycles */
+	AERIE_A_COST_HOST_STATE,/* u64 */
+	AERIE_A_COST_MITIGATIONS,/* u64 */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
