@@ -44,8 +44,8 @@ is_mean() {
 # What the guest and the next entry can find, of one virtual processor.
 state() {
 	cat "/sys/kernel/debug/aerie/vms/$v/vcpu$1/registers"
-	grep -E '(RFLAGS|RIP|RSP|CR[034]|DR7|rflags|rip|rsp|cr[0234]|dr[67]) |INTERRUPTIBILITY|PENDING|ACTIVITY|CPU_BASED|ENTRY_INTR|int_state|int_ctl|intercept|event_inj' \
-		"/sys/kernel/debug/aerie/vms/$v/vcpu$1/control"
+	grep -v HOST_ "/sys/kernel/debug/aerie/vms/$v/vcpu$1/control" |
+		grep -E '(RFLAGS|RIP|RSP|CR[034]|DR7|rflags|rip|rsp|cr[0234]|dr[67]) |INTERRUPTIBILITY|PENDING|ACTIVITY|CPU_BASED|ENTRY_INTR|int_state|int_ctl|intercept|event_inj'
 }
 unchanged() {
 	state "$1" >"$SCRATCH/before" && cost --vcpu "$1" >/dev/null && state "$1" >"$SCRATCH/after" &&
