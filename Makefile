@@ -53,7 +53,7 @@ unload:  ## and unload it
 	rmmod aerie
 
 .PHONY: install
-install: ctl  ## module, tool, manual page and completion to DESTDIR and PREFIX
+install: ctl  ## module, tool and what goes with it to DESTDIR and PREFIX
 	+scripts/build-module --install '$(DESTDIR)' $(or $(KERNEL),host)
 	$(MAKE) -C ctl install
 

@@ -23,6 +23,11 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--files)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
 	-m | --memory)
 		mapfile -t COMPREPLY < <(compgen -W "256M 512M 1G 2G 4G" -- "$cur")
 		return

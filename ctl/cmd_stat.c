@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Exits by kind: count, share, time, and how the time is spread. */
+/* Exits by kind: count, share, time, how the time is spread and what it is made of. */
 #include "cmd.h"
 #include "mem.h"
 #include "out.h"
@@ -8,6 +8,7 @@
 const struct option_def opts_stat[] = {
 	{ .name = "vcpu", .arg = "N", .help = "of one virtual processor" },
 	{ .name = "histogram", .help = "how many exits took how long" },
+	{ .name = "cost", .help = "what the mean exit's time is made of" },
 	{ .name = "cycles", .help = "time-stamp counter cycles in place of time" },
 	OPTION_JSON,
 	OPTION_QUIET,
@@ -28,6 +29,7 @@ struct stat_data {
 	struct exit_stat *exit;
 	size_t nr;
 	uint64_t count;		/* of all */
+	uint64_t vmrun, host_state, mitigations;	/* of each, besides its handler */
 	bool cycles;
 };
 
@@ -61,6 +63,9 @@ static void read_stat(struct nlattr **tb, void *arg)
 
 	get_str(tb[AERIE_A_NAME], d->name, sizeof(d->name));
 	d->tsc_khz = get_u32(tb[AERIE_A_TSC_KHZ]);
+	d->vmrun = get_u64(tb[AERIE_A_COST_SWITCH]);
+	d->host_state = get_u64(tb[AERIE_A_COST_HOST_STATE]);
+	d->mitigations = get_u64(tb[AERIE_A_COST_MITIGATIONS]);
 	if (tb[AERIE_A_EXIT_LIST])
 		read_exits(tb[AERIE_A_EXIT_LIST], d);
 }
@@ -126,6 +131,11 @@ static void print_histogram(const struct stat_data *d, const struct exit_stat *x
 	}
 }
 
+static double share(const struct stat_data *d, const struct exit_stat *x)
+{
+	return 100.0 * (double)x->count / (double)(d->count ? d->count : 1);
+}
+
 static struct out_table *stat_table(const struct stat_data *d)
 {
 	static const struct out_col in_time[] = {
@@ -147,7 +157,7 @@ static struct out_table *stat_table(const struct stat_data *d)
 		out_table_row(table, (struct out_val[]){
 			{ .str = x->name },
 			{ .u64 = x->count },
-			{ .real = 100.0 * (double)x->count / (double)(d->count ? d->count : 1) },
+			{ .real = share(d, x) },
 			{ .u64 = amount(d, x->total) },
 			{ .u64 = amount(d, x->min) },
 			{ .u64 = amount(d, x->total / count) },
@@ -157,10 +167,45 @@ static struct out_table *stat_table(const struct stat_data *d)
 	return table;
 }
 
+/* The whole is the sum of its parts as they are printed. */
+static struct out_table *cost_table(const struct stat_data *d)
+{
+	static const struct out_col in_time[] = {
+		{ "EXIT", OUT_STR }, { "COUNT", OUT_U64 }, { "SHARE", OUT_PERCENT },
+		{ "SWITCH", OUT_TIME }, { "HOST_STATE", OUT_TIME }, { "MITIGATIONS", OUT_TIME },
+		{ "HANDLER", OUT_TIME }, { "WHOLE", OUT_TIME },
+	}, in_cycles[] = {
+		{ "EXIT", OUT_STR }, { "COUNT", OUT_U64 }, { "SHARE", OUT_PERCENT },
+		{ "SWITCH", OUT_U64 }, { "HOST_STATE", OUT_U64 }, { "MITIGATIONS", OUT_U64 },
+		{ "HANDLER", OUT_U64 }, { "WHOLE", OUT_U64 },
+	};
+	struct out_table *table = out_table_new(d->cycles ? in_cycles : in_time, 8);
+	uint64_t vmrun = amount(d, d->vmrun), host_state = amount(d, d->host_state);
+	uint64_t mitigations = amount(d, d->mitigations);
+	size_t i;
+
+	for (i = 0; i < d->nr; i++) {
+		const struct exit_stat *x = &d->exit[i];
+		uint64_t handler = amount(d, x->total / (x->count ? x->count : 1));
+
+		out_table_row(table, (struct out_val[]){
+			{ .str = x->name },
+			{ .u64 = x->count },
+			{ .real = share(d, x) },
+			{ .u64 = vmrun },
+			{ .u64 = host_state },
+			{ .u64 = mitigations },
+			{ .u64 = handler },
+			{ .u64 = vmrun + host_state + mitigations + handler },
+		});
+	}
+	return table;
+}
+
 static void print_stat(const struct args *args, const struct stat_data *d)
 {
 	struct json json = { .f = stdout };
-	struct out_table *table = stat_table(d);
+	struct out_table *table = args_has(args, "cost") ? cost_table(d) : stat_table(d);
 	bool histogram = args_has(args, "histogram");
 	unsigned int n;
 	size_t i;
@@ -206,6 +251,8 @@ enum status cmd_stat(const struct args *args)
 
 	if (vcpu && (!parse_u32(vcpu, &id) || id >= AERIE_VCPUS_MAX))
 		return usage(args, "--vcpu '%s' is not 0 to %d", vcpu, AERIE_VCPUS_MAX - 1);
+	if (args_has(args, "cost") && args_has(args, "histogram"))
+		return usage(args, "--cost or --histogram, not both");
 	status = conn_open(&conn);
 	if (status != STATUS_OK)
 		return status;
@@ -214,6 +261,8 @@ enum status cmd_stat(const struct args *args)
 	put_str(msg, AERIE_A_NAME, name);
 	if (vcpu)
 		put_u32(msg, AERIE_A_VCPU_ID, id);
+	if (args_has(args, "cost"))
+		put_data(msg, AERIE_A_COST, NULL, 0);
 	status = conn_call(&conn, msg, read_stat, &d, &e);
 	if (status == STATUS_OK) {
 		d.cycles = args_has(args, "cycles") || !d.tsc_khz;
@@ -221,7 +270,8 @@ enum status cmd_stat(const struct args *args)
 			qsort(d.exit, d.nr, sizeof(*d.exit), by_count);
 		print_stat(args, &d);
 	} else {
-		fail(name, "cannot read statistics", &e);
+		fail(name, args_has(args, "cost") ? "cannot measure what exits cost" :
+		     "cannot read statistics", &e);
 	}
 	free(d.exit);
 	conn_close(&conn);

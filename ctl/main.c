@@ -100,7 +100,20 @@ const struct command commands[] = {
 		.options = opts_stat, .run = cmd_stat,
 		.more =
 "  aerie stat web --histogram\n\n"
-"SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host.\n"
+"SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host, of\n"
+"handlers alone. --cost adds what comes with every exit, measured now on the VM's first\n"
+"vCPU (or --vcpu), which must run or be paused: SWITCH, the way in and out of the guest\n"
+"with its registers; HOST_STATE; MITIGATIONS. The man page says what each includes.\n"
+	}, {
+		.name = "bench", .operands = "",
+		.summary = "what each kind of exit costs on this machine, and under KVM",
+		.options = opts_bench, .run = cmd_bench,
+		.more =
+"  aerie bench --kvm\n\n"
+"Runs small guests for some seconds. KVM's figures stand beside where /dev/kvm can be\n"
+"used; RATIO is Aerie's to KVM's. One of the two holds the processors at a time: stop\n"
+"guests of both before. A KVM that holds them without guests keeps Aerie out: load it\n"
+"with kvm.enable_virt_at_load=0, or measure it alone by --kvm with our module unloaded.\n"
 	}, {
 		.name = "events", .operands = "",
 		.summary = "what happens to VMs, as it happens, until Ctrl-C",

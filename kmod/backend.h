@@ -138,6 +138,30 @@ struct aerie_exit {
 #define AERIE_CAP_XSAVES	BIT(2)
 
 /**
+ * struct aerie_cost - TSC cycles of what every exit takes besides its handler
+ * @trip: enter.S as a whole, but nothing of the guest's time
+ * @host_state: of @trip, what is done for state that the host needs again and the
+ *	switch itself leaves alone
+ * @mitigations: of @trip, what is done on entry and exit for them; nothing of
+ *	what comes with some entries only (L1D flush, IBPB between vCPUs)
+ */
+struct aerie_cost {
+	u64 trip;
+	u64 host_state;
+	u64 mitigations;
+};
+
+/**
+ * aerie_cost_of() - how long something takes
+ * @fn: what
+ * @arg: its argument
+ *
+ * Context: interrupts off.
+ * Return: TSC cycles, the median, without those of the call.
+ */
+u64 aerie_cost_of(void (*fn)(void *arg), void *arg);
+
+/**
  * struct aerie_backend - one vendor's implementation
  *
  * Contexts: [S] may sleep; [L] the vCPU is loaded on this processor, preemption
@@ -184,6 +208,13 @@ struct aerie_backend {
 	 * Returns 0 or a hardware instruction error: the VM is then killed.
 	 */
 	int (*enter)(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+
+	/*
+	 * [I] Measure the switch, with entries that end before the guest has executed
+	 * anything; it finds nothing changed. 0; -EIO where such an entry ended
+	 * otherwise; -ENOMEM.
+	 */
+	int (*cost)(struct aerie_vcpu *vcpu, struct aerie_cost *cost);
 
 	/* [L] Make regs[reg] current; write-back happens in enter from regs_dirty. */
 	void (*cache_reg)(struct aerie_vcpu *vcpu, enum aerie_reg reg);

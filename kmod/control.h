@@ -45,6 +45,21 @@ void aerie_vm_stats(struct aerie_vm *vm, struct aerie_vcpu_stats *out);
 /* Nanoseconds of processor time of all vCPU threads. */
 u64 aerie_vm_cpu_ns(struct aerie_vm *vm);
 
+struct aerie_cost;
+
+/**
+ * aerie_vm_cost() - measure what the switch between guest and host costs
+ * @vm: the VM; running or paused, the guest notices nothing
+ * @id: the vCPU on whose thread it is done
+ * @cost: filled in
+ * @why: reason of a refusal
+ *
+ * Context: may sleep.
+ * Return: 0, -EINVAL no such vCPU or not running, -EIO the processor does not do as
+ * it should, -ENOMEM, -ESHUTDOWN.
+ */
+int aerie_vm_cost(struct aerie_vm *vm, u32 id, struct aerie_cost *cost, struct aerie_why *why);
+
 /* hw.c: who holds the processors; 0 free or ours, else -EBUSY and why. */
 int aerie_hw_check(struct aerie_why *why);
 

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/ktap.sh"
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
-cp -r "$here"/../../{Makefile,Kbuild,kmod,include,ctl,scripts} "$scratch"
+cp -r "$here"/../../{Makefile,Kbuild,kmod,include,ctl,scripts,tests} "$scratch"
 cd "$scratch" || exit 1
 mkdir -p headers/include/config stage
 # shellcheck disable=SC2016 # for make to expand
@@ -45,6 +45,15 @@ says 0 "" "install to another root" \
 	make install KERNEL=./headers DESTDIR="$scratch/stage" PREFIX=/usr
 check "the module is there" [ -f stage/lib/modules/9.9.9-none/updates/aerie.ko ]
 check "the tool is there" [ -x stage/usr/sbin/aerie ]
+check "with what aerie bench runs" [ -x stage/usr/libexec/aerie/kvm ]
+check "and its payload" [ -f stage/usr/libexec/aerie/payload/exits.elf ]
+if [ -e /sys/module/aerie ]; then
+	skip "where the tool finds it" "the module is loaded: it would run"
+else
+	says 5 "the module is not loaded" "where the tool finds it" stage/usr/sbin/aerie bench
+fi
+rm stage/usr/libexec/aerie/kvm
+says 1 "are not in" "and says so where it is not" stage/usr/sbin/aerie bench
 says 1 "git knows no files" "lint where git knows no files" env GIT_DIR=/nowhere scripts/lint.sh
 says 1 "not to be installed" "the newest kernel's is no module to install" \
 	scripts/build-module --install stage next

@@ -40,6 +40,7 @@ completes "$verbs" ""
 completes "$verbs" help ""
 completes "start stat stop" st
 completes "destroy doctor" d
+completes "bench" b
 completes "" frobnicate
 for verb in $verbs; do
 	completes "$(options "$verb")" "$verb" --
@@ -61,4 +62,7 @@ completes "256M 512M 1G 2G 4G" run --memory =
 completes "2G" run --memory = 2G
 completes "10s 30s 1min 5min" stop web -t ""
 completes "" stat web --vcpu ""
+mkdir "$scratch/files"
+completes "files" bench --files ""
+completes "" bench ""
 finish

@@ -36,8 +36,8 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop destroy list show console stat events doctor
-version help"
+verbs="run create start pause resume reset stop destroy list show console stat bench events
+doctor version help"
 
 refuses 2 "a verb is missing"
 refuses 2 "no verb 'frobnicate', see aerie help" frobnicate
@@ -65,6 +65,9 @@ refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
 refuses 2 "is no duration" stop web --timeout soon
 refuses 2 "is more than 365d" stop web --timeout 213503d
 refuses 2 "is not 0 to 63" stat web --vcpu 64
+refuses 2 "--cost or --histogram" stat web --cost --histogram
+refuses 1 "payload/exits.elf and kvm are not in /nowhere; make builds them" bench --files /nowhere
+refuses 2 "one argument too many" bench web
 refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
 refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
 refuses 1 "cannot run: --module /nowhere" run web -k "$kernel" --module /nowhere
@@ -82,6 +85,11 @@ if [ ! -e /sys/module/aerie ]; then
 		refuses 5 "the module is not loaded" "$verb" web
 	done
 	refuses 5 "the module is not loaded" list
+	touch "$scratch/kvm" && chmod +x "$scratch/kvm"
+	mkdir "$scratch/payload" && touch "$scratch/payload/exits.elf"
+	refuses 5 "the module is not loaded" bench --files "$scratch"
+	[ -e /dev/kvm ] || refuses 1 "KVM cannot be measured: /dev/kvm: No such file" \
+		bench --kvm --files "$scratch"
 	refuses 5 "the module is not loaded" events
 	refuses 5 "the module is not loaded" run web -k "$kernel"
 fi

@@ -20,10 +20,13 @@
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
  *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE}
- *   STAT_GET         ! NAME; VCPU_ID u32 (all)
+ *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
- *                      exits that have not happened are left out
+ *                      exits that have not happened are left out; with COST what the
+ *                      switch takes of every exit besides its handler, measured now on
+ *                      the vCPU, else on the first: COST_SWITCH, COST_HOST_STATE,
+ *                      COST_MITIGATIONS u64 in TSC cycles; the VM must run or be paused
  *   CONSOLE_OPEN     ! NAME                                  > FD s32, TTY
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON
@@ -117,6 +120,10 @@ enum aerie_attr {
 	AERIE_A_DISK,		/* nest */
 	AERIE_A_DISK_FD,	/* s32; a disk is read-only where it is not open for writing */
 	AERIE_A_SERIAL,		/* string, 0-20 printable ASCII characters */
+	AERIE_A_COST,		/* flag */
+	AERIE_A_COST_SWITCH,	/* u64, TSC cycles */
+	AERIE_A_COST_HOST_STATE,/* u64 */
+	AERIE_A_COST_MITIGATIONS,/* u64 */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -57,6 +57,7 @@ static const struct nla_policy name_policy[] = {
 static const struct nla_policy stat_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	[AERIE_A_VCPU_ID] = NLA_POLICY_RANGE(NLA_U32, 0, AERIE_VCPUS_MAX - 1),
+	[AERIE_A_COST] = { .type = NLA_FLAG },
 };
 
 #define NL_POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1

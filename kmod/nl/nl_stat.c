@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* STAT_GET: exits by kind, of one vCPU or of all. */
+/* STAT_GET: exits by kind, of one vCPU or of all, and what the switch costs. */
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "core/policy.h"
 #include "nl.h"
 
@@ -62,6 +63,25 @@ static int stat_collect(struct aerie_vm *vm, const struct nlattr *which,
 	return 0;
 }
 
+/* @which is a vCPU that there is, or NULL. */
+static int put_cost(struct sk_buff *msg, struct aerie_vm *vm, const struct nlattr *which,
+		    struct aerie_why *why)
+{
+	struct aerie_cost cost;
+	int err = aerie_vm_cost(vm, which ? nla_get_u32(which) : 0, &cost, why);
+	u64 parts = cost.host_state + cost.mitigations;
+
+	if (err)
+		return err;
+	/* The sum is what was measured as a whole, unless the parts alone took longer. */
+	if (nla_put_u64_64bit(msg, AERIE_A_COST_SWITCH, max(cost.trip, parts) - parts,
+			      AERIE_A_PAD) ||
+	    nla_put_u64_64bit(msg, AERIE_A_COST_HOST_STATE, cost.host_state, AERIE_A_PAD) ||
+	    nla_put_u64_64bit(msg, AERIE_A_COST_MITIGATIONS, cost.mitigations, AERIE_A_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct aerie_vcpu_stats *stats;
@@ -81,6 +101,8 @@ int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info)
 		msg = aerie_nl_reply(info, STAT_FILL_MAX, &hdr);
 		err = msg ? stat_fill(msg, vm, stats) : -ENOMEM;
 	}
+	if (!err && info->attrs[AERIE_A_COST])
+		err = put_cost(msg, vm, info->attrs[AERIE_A_VCPU_ID], &why);
 	kfree(stats);
 	aerie_vm_put(vm);
 	if (err) {

@@ -41,6 +41,32 @@
 
 .section .noinstr.text, "ax"
 
+/* The last thing before the entry: any load after it could fill the buffers again. */
+.macro CLEAR_BUFFERS
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	ALTERNATIVE "jmp .Lno_verw_\@", "", X86_FEATURE_CLEAR_CPU_BUF_VM
+	verw	svm_verw_sel(%rip)
+.Lno_verw_\@:
+#endif
+.endm
+
+/* Against what the guest has taught the predictors, before the first RET. */
+.macro EXIT_MITIGATIONS
+#ifdef X86_FEATURE_IBPB_ON_VMEXIT
+	ALTERNATIVE_2 "jmp .Lno_ibpb_\@", "", X86_FEATURE_ENTRY_IBPB, \
+					   "", X86_FEATURE_IBPB_ON_VMEXIT
+#else
+	ALTERNATIVE "jmp .Lno_ibpb_\@", "", X86_FEATURE_ENTRY_IBPB
+#endif
+	mov	$MSR_IA32_PRED_CMD, %ecx
+	mov	$PRED_CMD_IBPB, %eax
+	xor	%edx, %edx
+	wrmsr
+.Lno_ibpb_\@:
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+	CALL_UNTRAIN_RET
+.endm
+
 /* void svm_vmrun(hpa_t vmcb_pa, u64 *regs, hpa_t host_pa) */
 SYM_FUNC_START(svm_vmrun)
 	push	%rbp
@@ -72,11 +98,7 @@ SYM_FUNC_START(svm_vmrun)
 	mov	VCPU_R15(%rsi), %r15
 	mov	VCPU_RSI(%rsi), %rsi
 
-#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
-	ALTERNATIVE "jmp .Lno_verw", "", X86_FEATURE_CLEAR_CPU_BUF_VM
-	verw	svm_verw_sel(%rip)
-.Lno_verw:
-#endif
+	CLEAR_BUFFERS
 	vmrun	%rax
 	/* RAX is vmcb_pa again. */
 	vmsave	%rax
@@ -101,18 +123,7 @@ SYM_FUNC_START(svm_vmrun)
 	mov	8(%rsp), %rax
 	vmload	%rax
 
-#ifdef X86_FEATURE_IBPB_ON_VMEXIT
-	ALTERNATIVE_2 "jmp .Lno_ibpb", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT
-#else
-	ALTERNATIVE "jmp .Lno_ibpb", "", X86_FEATURE_ENTRY_IBPB
-#endif
-	mov	$MSR_IA32_PRED_CMD, %ecx
-	mov	$PRED_CMD_IBPB, %eax
-	xor	%edx, %edx
-	wrmsr
-.Lno_ibpb:
-	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
-	CALL_UNTRAIN_RET
+	EXIT_MITIGATIONS
 
 	/*
 	 * No guest value stays where the host might speculate with it. RBX, RBP
@@ -139,6 +150,27 @@ SYM_FUNC_START(svm_vmrun)
 	stgi
 	RET
 SYM_FUNC_END(svm_vmrun)
+
+/* Parts of the above, to be timed. */
+
+/* void svm_host_state(hpa_t vmcb_pa, hpa_t host_pa) */
+SYM_FUNC_START(svm_host_state)
+	mov	%rdi, %rax
+	clgi
+	vmload	%rax
+	vmsave	%rax
+	mov	%rsi, %rax
+	vmload	%rax
+	stgi
+	RET
+SYM_FUNC_END(svm_host_state)
+
+/* void svm_mitigations(void) */
+SYM_FUNC_START(svm_mitigations)
+	CLEAR_BUFFERS
+	EXIT_MITIGATIONS
+	RET
+SYM_FUNC_END(svm_mitigations)
 
 #ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
 .section .rodata, "a"

@@ -8,6 +8,8 @@
  * somebody asks; CR4 changes by an exit only.
  */
 #include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/mem_encrypt.h>
 #include <linux/static_key.h>
 #include <asm/msr-index.h>
 #include <asm/page.h>
@@ -239,6 +241,79 @@ int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	if (!done)
 		decode_exit(svm, exit);
 	return 0;
+}
+
+/*
+ * What the switch costs is measured with a copy of the VMCB where an interrupt window
+ * is open: VMRUN exits before the first instruction.
+ */
+struct trip {
+	struct svm_vmcb *vmcb;
+	hpa_t vmcb_pa, host_pa;
+	u64 regs[AERIE_NR_REGS];
+	bool failed;
+};
+
+static void trip(void *arg)
+{
+	struct trip *t = arg;
+	struct svm_control *c = &t->vmcb->control;
+
+	svm_vmrun(t->vmcb_pa, t->regs, t->host_pa);
+	c->clean = SVM_CLEAN_ALL;
+	/* What is for the host comes first; it waits until interrupts are on. */
+	if (likely(c->exit_code == SVM_EXIT_VINTR || c->exit_code == SVM_EXIT_INTR ||
+		   c->exit_code == SVM_EXIT_NMI || c->exit_code == SVM_EXIT_SMI))
+		return;
+	if (c->exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
+		machine_check();
+	t->failed = true;
+}
+
+static void trip_host_state(void *arg)
+{
+	struct trip *t = arg;
+
+	svm_host_state(t->vmcb_pa, t->host_pa);
+}
+
+static void trip_mitigations(void *arg)
+{
+	svm_mitigations();
+}
+
+static void trip_open_window(struct svm_control *c, struct svm_save *save)
+{
+	c->clean = 0;
+	c->tlb_control = TLB_CONTROL_DO_NOTHING;
+	c->event_inj = 0;
+	c->int_state = 0;
+	c->int_ctl |= V_IRQ_INJECTION_BITS_MASK;
+	c->intercept[INTERCEPT_VINTR / 32] |= BIT(INTERCEPT_VINTR % 32);
+	save->rflags = (save->rflags & ~(u64)X86_EFLAGS_TF) | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+}
+
+int svm_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct trip t = { .host_pa = svm->cpu->host_pa };
+
+	t.vmcb = (struct svm_vmcb *)__get_free_page(GFP_ATOMIC | __GFP_NOWARN);
+	if (!t.vmcb)
+		return -ENOMEM;
+	t.vmcb_pa = __sme_set(__pa(t.vmcb));
+	if (svm->asid_generation != svm->cpu->asid_generation)
+		svm_asid_new(svm);
+	memcpy(t.vmcb, svm->vmcb, sizeof(*t.vmcb));
+	trip_open_window(&t.vmcb->control, &t.vmcb->save);
+
+	cost->trip = aerie_cost_of(trip, &t);
+	cost->host_state = aerie_cost_of(trip_host_state, &t);
+	cost->mitigations = aerie_cost_of(trip_mitigations, NULL);
+	/* Nobody says that clean bits outlive the use of another VMCB. */
+	svm_dirty(svm, SVM_CLEAN_ALL);
+	free_page((unsigned long)t.vmcb);
+	return t.failed ? -EIO : 0;
 }
 
 /* The names are the kernel's; exceptions and codes it has no name for follow. */

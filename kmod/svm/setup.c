@@ -280,6 +280,7 @@ struct aerie_backend aerie_svm = {
 	.vcpu_load		= svm_vcpu_load,
 	.vcpu_put		= svm_vcpu_put,
 	.enter			= svm_enter,
+	.cost			= svm_cost,
 	.cache_reg		= svm_cache_reg,
 	.seg_get		= svm_seg_get,
 	.seg_set		= svm_seg_set,

@@ -108,6 +108,9 @@ static inline const char *svm_disabled(u64 vm_cr)
 
 /* enter.S: run the guest with interrupts off; @regs is vcpu->regs. */
 void svm_vmrun(hpa_t vmcb_pa, u64 *regs, hpa_t host_pa);
+/* Parts of that, alone: the guest's FS, GS and so on in and out, then the host's in. */
+void svm_host_state(hpa_t vmcb_pa, hpa_t host_pa);
+void svm_mitigations(void);
 
 /* decode.c: pure */
 void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *exit);
@@ -116,6 +119,7 @@ void svm_decode_event(const struct svm_vmcb *vmcb, struct aerie_event *event);
 
 /* exit.c */
 int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+int svm_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost);
 const char *svm_reason_name(u32 hw_reason);
 
 /* event.c */

@@ -64,6 +64,34 @@ vmx_verw_sel:
 .endm
 
 /*
+ * Against what the guest has taught the predictors. RSI: spec_ctrl; clobbers RAX, RCX
+ * and RDX.
+ */
+.macro EXIT_MITIGATIONS
+	/* The guest filled the return stack: overwrite it before the first RET. */
+	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
+			   X86_FEATURE_RSB_VMEXIT_LITE
+
+	/*
+	 * Legacy IBRS protects only against predictions made before it was last
+	 * written, so it is written after every exit though nothing changed it.
+	 */
+	ALTERNATIVE "jmp .Lno_ibrs_\@", "", X86_FEATURE_KERNEL_IBRS
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	mov	%esi, %eax
+	mov	%rsi, %rdx
+	shr	$32, %rdx
+	wrmsr
+	lfence
+.Lno_ibrs_\@:
+
+#if defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+	/* From 6.19 on the sequence is KVM's only, and VMX is refused anyway. */
+	ALTERNATIVE "", "call clear_bhb_loop", X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+#endif
+.endm
+
+/*
  * int vmx_enter_guest(u64 *regs, u64 *host_rsp, bool launched, u64 spec_ctrl)
  *
  * host_rsp: HOST_RSP as the VMCS has it, updated; spec_ctrl: the value that
@@ -147,30 +175,9 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
 
-	/* The guest filled the return stack: overwrite it before the first RET. */
-	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
-			   X86_FEATURE_RSB_VMEXIT_LITE
-
 	pop	%rdi
 	pop	%rsi
-
-	/*
-	 * Legacy IBRS protects only against predictions made before it was last
-	 * written, so it is written after every exit though nothing changed it.
-	 */
-	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
-	mov	$MSR_IA32_SPEC_CTRL, %ecx
-	mov	%esi, %eax
-	mov	%rsi, %rdx
-	shr	$32, %rdx
-	wrmsr
-	lfence
-.Lno_ibrs:
-
-#if defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
-	/* From 6.19 on the sequence is KVM's only, and VMX is refused anyway. */
-	ALTERNATIVE "", "call clear_bhb_loop", X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
-#endif
+	EXIT_MITIGATIONS
 
 	mov	%ebx, %eax
 	pop	%rbx
@@ -187,3 +194,11 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	adc	$0, %ebx
 	jmp	.Lclear
 SYM_FUNC_END(vmx_enter_guest)
+
+/* void vmx_mitigations(u64 spec_ctrl): those of the above, to be timed */
+SYM_FUNC_START(vmx_mitigations)
+	mov	%rdi, %rsi
+	CLEAR_BUFFERS
+	EXIT_MITIGATIONS
+	RET
+SYM_FUNC_END(vmx_mitigations)

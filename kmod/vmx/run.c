@@ -49,13 +49,18 @@ static __always_inline void host_machine_check(void)
 		asm volatile("int %0" : : "i" (X86_TRAP_MC) : "memory");
 }
 
+static __always_inline void load_cr2(const struct aerie_vcpu *vcpu)
+{
+	if (native_read_cr2() != vcpu->cr2)
+		native_write_cr2(vcpu->cr2);
+}
+
 static noinstr int run(struct vmx_vcpu *vmx)
 {
 	struct aerie_vcpu *vcpu = &vmx->vcpu;
 	int err;
 
-	if (native_read_cr2() != vcpu->cr2)
-		native_write_cr2(vcpu->cr2);
+	load_cr2(vcpu);
 	err = vmx_enter_guest(vcpu->regs, &vmx->host_rsp, vmx->launched, vmx->host_spec_ctrl);
 	vcpu->cr2 = native_read_cr2();
 	if (unlikely(err))
@@ -282,4 +287,88 @@ int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	if (!done)
 		vmx_decode_exit(vcpu, exit);
 	return 0;
+}
+
+/*
+ * What the switch costs is measured with the guest's own VMCS and an interrupt window
+ * open: an exit before the first instruction.
+ */
+struct trip {
+	struct vmx_vcpu *vmx;
+	bool failed;
+};
+
+/* What is for the host comes before the window: it waits, or run() has served it. */
+static bool trip_ended(const struct vmx_vcpu *vmx)
+{
+	switch (vmx->exit_reason) {
+	case EXIT_REASON_INTERRUPT_WINDOW:
+	case EXIT_REASON_NMI_WINDOW:
+	case EXIT_REASON_TPR_BELOW_THRESHOLD:
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		return true;
+	case EXIT_REASON_EXCEPTION_NMI:
+		return INFO_IS_NMI(vmx->intr_info);
+	}
+	return false;
+}
+
+static void trip(void *arg)
+{
+	struct trip *t = arg;
+
+	if (vmx_caps.pebs)
+		pebs_off(t->vmx);
+	if (unlikely(run(t->vmx) || !trip_ended(t->vmx)))
+		t->failed = true;
+}
+
+/* The rest of the host's state comes with the exit itself. */
+static void trip_host_state(void *arg)
+{
+	struct trip *t = arg;
+
+	if (vmx_caps.pebs)
+		pebs_off(t->vmx);
+	load_cr2(&t->vmx->vcpu);
+	t->vmx->vcpu.cr2 = native_read_cr2();
+}
+
+static void trip_mitigations(void *arg)
+{
+	struct trip *t = arg;
+
+	vmx_mitigations(t->vmx->host_spec_ctrl);
+}
+
+int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 rflags = vmx_read(GUEST_RFLAGS), shadow = vmx_read(GUEST_INTERRUPTIBILITY_INFO);
+	u64 debug = vmx_read(GUEST_PENDING_DBG_EXCEPTIONS);
+	u64 event = vmx_read(VM_ENTRY_INTR_INFO_FIELD), debugctl;
+	bool window = vmx->ctl[VMX_CTL_CPU] & CPU_BASED_INTR_WINDOW_EXITING;
+	struct trip t = { .vmx = vmx };
+
+	vmx_write(GUEST_RFLAGS, (rflags & ~(u64)X86_EFLAGS_TF) | X86_EFLAGS_IF | X86_EFLAGS_FIXED);
+	vmx_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmx_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmx_ctl_bit(vmx, VMX_CTL_CPU, CPU_BASED_INTR_WINDOW_EXITING, true);
+	vmx_tpr_threshold_sync(vmx);
+	write_host_crs(vmx);
+	debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+
+	cost->trip = aerie_cost_of(trip, &t);
+	cost->host_state = aerie_cost_of(trip_host_state, &t);
+	cost->mitigations = aerie_cost_of(trip_mitigations, &t);
+
+	if (debugctl)
+		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+	vmx_ctl_bit(vmx, VMX_CTL_CPU, CPU_BASED_INTR_WINDOW_EXITING, window);
+	vmx_write(VM_ENTRY_INTR_INFO_FIELD, event);
+	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, debug);
+	vmx_write(GUEST_INTERRUPTIBILITY_INFO, shadow);
+	vmx_write(GUEST_RFLAGS, rflags);
+	return t.failed ? -EIO : 0;
 }

@@ -228,6 +228,7 @@ struct aerie_backend aerie_vmx = {
 	.vcpu_load = vmx_vcpu_load,
 	.vcpu_put = vmx_vcpu_put,
 	.enter = vmx_enter,
+	.cost = vmx_cost,
 	.cache_reg = vmx_cache_reg,
 	.seg_get = vmx_seg_get,
 	.seg_set = vmx_seg_set,

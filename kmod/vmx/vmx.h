@@ -272,10 +272,12 @@ void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* run.c */
 int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost);
 
 /* enter.S */
 int vmx_enter_guest(u64 *regs, u64 *host_rsp, bool launched, u64 spec_ctrl);
 void vmx_guest_exited(void);	/* HOST_RIP; not a function to call */
+void vmx_mitigations(u64 spec_ctrl);	/* of the former, alone */
 
 /* msr.c */
 int vmx_msr_setup(void);
