@@ -8,6 +8,8 @@
 static u8 stack[4096] __attribute__((aligned(16)));
 u8 frames[4][4096] __attribute__((aligned(4096)));
 struct outcome seen;
+/* The HLT of this run, if it has one. */
+static struct span halt;
 
 void enter_insn(struct regs *regs);
 extern u8 leave_insn[];
@@ -39,6 +41,9 @@ static void on_trap(struct regs *r)
 		write_dr6(DR6_NONE);
 	} else if (r->vector == IRQ) {
 		apic_eoi();
+		/* Too early, which is noted: it would wait for one that is over. */
+		if (r->rip == halt.start)
+			r->rip = halt.end;
 	}
 	if (++seen.nr < MAX_EVENTS && (r->vector == DB || r->vector == NMI || r->vector == IRQ))
 		return;
@@ -154,6 +159,7 @@ void run(const struct insn *x, const struct way *w)
 		race_arm(x, w, &span);
 	if (w->irq && x != &icr_store)
 		apic_icr(apic_id(), IRQ | ICR_ASSERT);
+	halt = x->flags & HLT ? span : (struct span){};
 	seen.nr = 0;
 	seen.dr6 = ~0ull;
 	if (w->cs & 3)
