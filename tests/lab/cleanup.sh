@@ -4,13 +4,13 @@
 
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
-plan 14
+plan 17
 
 # begin HOST: a run in the background that has come as far as an emulator: its
 # process id in $lab, the emulator's in $emulator, its directory in $directory.
 begin() {
 	"$TOP/scripts/lab" "$1" --no-module --guest '' -- 'echo booted; sleep 1000' \
-		>"$SCRATCH/out" 2>/dev/null &
+		>"$SCRATCH/out" 2>"$SCRATCH/err" &
 	lab=$!
 	emulator='' directory=''
 	for _ in $(seq 300); do
@@ -44,7 +44,7 @@ vanished() {
 
 # ends SIGNAL STATUS NAME: it does, that is the lab's status, and nothing stays.
 ends() {
-	kill -"$1" "$lab"
+	kill -"$1" "$lab" 2>/dev/null
 	status=0
 	wait "$lab" 2>/dev/null || status=$?
 	check "$3: SIG$1 ends lab and emulator" eval "[ $status = $2 ] && gone $emulator"
@@ -54,6 +54,14 @@ ends() {
 begin svm; ends TERM 143 svm
 begin svm; ends INT 130 svm
 begin svm; ends HUP 129 svm
+# More of them while it ends.
+begin svm
+for _ in $(seq 20); do
+	kill -TERM "$lab" 2>/dev/null
+	sleep 0.003
+done
+ends TERM 143 "svm, many times"
+check "svm, many times: without a word" [ ! -s "$SCRATCH/err" ]
 begin svm; ends KILL 137 svm
 begin vmx; ends TERM 143 vmx
 begin vmx; ends KILL 137 vmx
