@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "nl.h"
@@ -25,7 +26,7 @@
 #define MOST		100000	/* allocations that no operation needs */
 
 static struct nl nl;
-static int kernel_fd, payload_fd, fail_fd;
+static int kernel_fd, payload_fd, disk_fd, fail_fd;
 static int tests, failures;
 
 static void result(bool pass, const char *name)
@@ -142,6 +143,7 @@ static void request_create(struct nl_request *r, int fd, bool rich)
 	struct nl_vm vm = {
 		.name = NAME, .memory = 128 << 20, .vcpus = rich ? 3 : 1, .kernel = fd,
 		.initrd = rich ? payload_fd : -1, .module = rich ? payload_fd : -1,
+		.disk = rich ? disk_fd : 0,
 		.cmdline = rich ? "console=ttyS0" : "loops=0 stride=4",
 	};
 
@@ -516,8 +518,9 @@ int main(int argc, char **argv)
 	}
 	kernel_fd = open(argv[1], O_RDONLY | O_CLOEXEC);
 	payload_fd = open(argv[2], O_RDONLY | O_CLOEXEC);
-	if (kernel_fd < 0 || payload_fd < 0) {
-		printf("Bail out! cannot open %s, %s\n", argv[1], argv[2]);
+	disk_fd = memfd_create("disk", MFD_CLOEXEC);
+	if (kernel_fd < 0 || payload_fd < 0 || disk_fd < 0 || ftruncate(disk_fd, 1 << 20)) {
+		printf("Bail out! cannot open %s, %s or a disk\n", argv[1], argv[2]);
 		return 1;
 	}
 	destroy();

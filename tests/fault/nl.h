@@ -135,13 +135,27 @@ static inline void nl_named(struct nl *nl, struct nl_request *r, uint8_t cmd, co
 		nl_put_string(r, AERIE_A_NAME, name);
 }
 
-/* One is made of these; descriptors below 0 and a NULL command line are left out. */
+/* One is made of these; descriptors below 0, no disk and a NULL command line are left out. */
 struct nl_vm {
 	const char *name, *cmdline;
 	uint64_t memory;
 	uint32_t vcpus;
 	int32_t kernel, initrd, module;
+	int32_t disk;			/* 0: none */
 };
+
+static inline void nl_put_disk(struct nl_request *r, int32_t fd)
+{
+	struct {
+		struct nlattr disk, fd;
+		int32_t val;
+	} nest = {
+		{ sizeof(nest), AERIE_A_DISK | NLA_F_NESTED },
+		{ NLA_HDRLEN + sizeof(fd), AERIE_A_DISK_FD }, fd
+	};
+
+	nl_put(r, AERIE_A_DISK_LIST | NLA_F_NESTED, &nest, sizeof(nest));
+}
 
 static inline void nl_create(struct nl *nl, struct nl_request *r, const struct nl_vm *vm)
 {
@@ -153,6 +167,8 @@ static inline void nl_create(struct nl *nl, struct nl_request *r, const struct n
 		nl_put(r, AERIE_A_INITRD_FD, &vm->initrd, sizeof(vm->initrd));
 	if (vm->module >= 0)
 		nl_put(r, AERIE_A_MODULE_FDS, &vm->module, sizeof(vm->module));
+	if (vm->disk)
+		nl_put_disk(r, vm->disk);
 	if (vm->cmdline)
 		nl_put_string(r, AERIE_A_CMDLINE, vm->cmdline);
 }

@@ -134,7 +134,7 @@ void ap_main(u32 id)
 	cpu->online = true;
 	for (;;) {
 		while (!cpu->work)
-			pause();
+			relax();
 		cpu->work(cpu->arg);
 		barrier();
 		cpu->work = NULL;
@@ -161,7 +161,7 @@ u32 smp_start(void)
 	if (ap_count + 1 < nr)
 		apic_icr(0, ICR_OTHERS | ICR_SIPI | ICR_ASSERT | TRAMPOLINE >> 12);
 	for (i = 1; i < nr; i++)
-		if (!WAIT_FOR(cpus[i].online, 10000))
+		if (!WAIT_FOR(({ relax(); cpus[i].online; }), 10000))
 			die("only %u of %u processors have started", i, nr);
 	return nr;
 }
@@ -175,7 +175,7 @@ void cpu_start(u32 cpu, void (*fn)(void *arg), void *arg)
 
 void cpu_wait(u32 cpu)
 {
-	if (!WAIT_FOR(!cpus[cpu].work, 60000))
+	if (!WAIT_FOR(({ relax(); !cpus[cpu].work; }), 60000))
 		die("processor %u does not finish", cpu);
 }
 

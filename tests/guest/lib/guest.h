@@ -266,6 +266,11 @@ static inline void write_flags(u64 v) { asm volatile("pushq %0; popfq" :: "r"(v)
 static inline void cli(void) { asm volatile("cli" ::: "memory"); }
 static inline void sti(void) { asm volatile("sti" ::: "memory"); }
 static inline void pause(void) { asm volatile("pause" ::: "memory"); }
+/*
+ * Wait for another processor, with an exit: under Bochs' VMX a guest that has its
+ * interrupts off and never exits keeps out those of the host, and with them the others.
+ */
+static inline void relax(void) { pause(); outb(0, 0x80); }
 /* Wait for an interrupt without a gap between enabling and halting. */
 static inline void sti_hlt_cli(void) { asm volatile("sti; hlt; cli" ::: "memory"); }
 /* Take what is pending: the instruction behind STI is still in its shadow. */
