@@ -4,6 +4,7 @@
 #include "ktap.h"
 #include "fake_machine.h"
 #include "dev/lapic.h"
+#include "dev/pci.h"
 
 int shim_fail_alloc;
 
@@ -89,6 +90,27 @@ TEST(interrupts_reach_both_controllers_and_reset_drops_them)
 	timers_fired = 0;
 	advance(NSEC_PER_SEC);
 	EXPECT_EQ(timers_fired, 0);
+	aerie_devices_destroy(&vm);
+	machine_fini();
+}
+
+TEST(pci_interrupts_reach_the_upper_pins_of_the_io_apic)
+{
+	struct aerie_pci_dev pci = { .vm = &vm };
+
+	machine_init();
+	EXPECT_EQ(aerie_devices_create(&vm), 0);
+	aerie_pci_setup(&pci, 0x12345678, 0, 0);
+	EXPECT_EQ(aerie_pci_plug(&pci), 0);
+	EXPECT_EQ(pci.slot, 1);
+	writel(AERIE_IOAPIC_BASE, 0x10 + 17 * 2);
+	writel(AERIE_IOAPIC_BASE + 0x10, 0xa052);	/* level, low, as guests take PCI to be */
+	aerie_pci_intx(&pci, true);
+	EXPECT_EQ(messages, 1);
+	EXPECT_EQ(last_msg.vector, 0x52);
+	EXPECT(last_msg.level);
+	aerie_pci_unplug(&pci);
+	EXPECT_EQ(vm.irq_sources[17], 0);
 	aerie_devices_destroy(&vm);
 	machine_fini();
 }

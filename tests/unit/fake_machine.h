@@ -134,6 +134,21 @@ __weak int aerie_apic_send(struct aerie_vm *v, const struct aerie_apic_msg *msg)
 	return takers;
 }
 
+/* Of a message-signalled interrupt, what the device said. */
+static struct {
+	u64 addr;
+	u32 data;
+} last_msi;
+static unsigned int msis;
+
+__weak int aerie_msi_send(struct aerie_vm *v, u64 addr, u32 data)
+{
+	last_msi.addr = addr;
+	last_msi.data = data;
+	msis++;
+	return takers;
+}
+
 static unsigned int resets, power_offs;
 
 void aerie_vm_request_reset(struct aerie_vm *v)
@@ -192,15 +207,21 @@ static __maybe_unused void writel(u64 gpa, u32 val)
 	aerie_bus_write(&vm.mmio, NULL, gpa, 4, val);
 }
 
+__weak void aerie_device_add(struct aerie_vm *v, struct aerie_dev *dev,
+			     const struct aerie_dev_ops *ops)
+{
+	dev->ops = ops;
+	dev->vm = v;
+	list_add_tail(&dev->node, &v->devs);
+}
+
 static __maybe_unused struct aerie_dev *machine_add(const struct aerie_dev_ops *ops)
 {
 	struct aerie_dev *dev = ops->create(&vm);
 
 	if (IS_ERR(dev))
 		abort();
-	dev->ops = ops;
-	dev->vm = &vm;
-	list_add_tail(&dev->node, &vm.devs);
+	aerie_device_add(&vm, dev, ops);
 	ops->reset(dev);
 	return dev;
 }
@@ -223,6 +244,7 @@ static void machine_init(void)
 	timers_fired = 0;
 	intr_rises = 0;
 	messages = 0;
+	msis = 0;
 	resets = 0;
 	power_offs = 0;
 	nr_printed = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ACPI fixed hardware: timer, power button, sleep; and every way to reset. */
-// sources: kmod/dev/pm.c kmod/dev/bus.c
+// sources: kmod/dev/pm.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
 #include "ktap.h"
 #include "fake_machine.h"
 
@@ -17,6 +17,7 @@ static void setup(void)
 {
 	machine_init();
 	dev = machine_add(&aerie_pm_dev);
+	machine_add(&aerie_pci_dev);
 }
 
 static void outw(u16 port, u16 val)
@@ -130,17 +131,36 @@ TEST(wide_access)
 TEST(reset_control_register)
 {
 	setup();
-	aerie_pm_reset_write(&vm, 0x02);
-	EXPECT_EQ(aerie_pm_reset_read(&vm), 0x02);
+	outb(0xcf9, 0x02);
+	EXPECT_EQ(inb(0xcf9), 0x02);
 	EXPECT_EQ(resets, 0);
-	aerie_pm_reset_write(&vm, 0x06);
+	outb(0xcf9, 0x06);
 	EXPECT_EQ(resets, 1);
-	EXPECT_EQ(aerie_pm_reset_read(&vm), 0x02);
-	aerie_pm_reset_write(&vm, 0x0e);
-	aerie_pm_reset_write(&vm, 0x04);
+	EXPECT_EQ(inb(0xcf9), 0x02);
+	outb(0xcf9, 0x0e);
+	outb(0xcf9, 0x04);
 	EXPECT_EQ(resets, 3);
-	/* It lies among the ports of PCI, whose device hands it on. */
-	EXPECT_EQ(aerie_bus_write(&vm.pio, NULL, 0xcf9, 1, 0x06), -ENXIO);
+	dev->ops->reset(dev);
+	EXPECT_EQ(inb(0xcf9), 0);
+	machine_fini();
+}
+
+TEST(reset_control_register_is_one_byte_within_the_pci_address)
+{
+	setup();
+	outb(0xcf9, 0x02);
+	/* The address register is a double word: no other access is one. */
+	aerie_bus_write(&vm.pio, NULL, 0xcf8, 4, 0x80000600);
+	outw(0xcf8, 0x0600);
+	outw(0xcf9, 0x0606);
+	outb(0xcf8, 0x06);
+	outb(0xcfa, 0x06);
+	outb(0xcfb, 0x06);
+	EXPECT_EQ(resets, 0);
+	EXPECT_EQ(in(0xcf8, 4), 0x80000600);
+	EXPECT_EQ(inb(0xcf9), 0x02);
+	EXPECT_EQ(in(0xcf9, 2), 0xffff);
+	EXPECT_EQ(inb(0xcf8), 0xff);
 	machine_fini();
 }
 

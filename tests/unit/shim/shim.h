@@ -41,6 +41,7 @@ typedef s64 ktime_t;
 #define __user
 #define __iomem
 #define __force
+#define __bitwise
 #define __must_hold(x)
 #define __acquires(x)
 #define __releases(x)
@@ -114,6 +115,7 @@ typedef s64 ktime_t;
 #define NSEC_PER_SEC		1000000000L
 #define NSEC_PER_MSEC		1000000L
 #define NSEC_PER_USEC		1000L
+#define USEC_PER_SEC		1000000L
 #define KTIME_MAX		INT64_MAX
 #define U8_MAX UINT8_MAX
 #define U16_MAX UINT16_MAX
@@ -231,7 +233,9 @@ struct mutex { int held; };
 #define DECLARE_PER_CPU(t, n) extern t n
 #define preempt_disable() do { } while (0)
 #define preempt_enable() do { } while (0)
-#define cond_resched() do { } while (0)
+/* A test may want to know where a loop lets others run. */
+extern void shim_resched(void) __attribute__((weak));
+#define cond_resched() do { if (shim_resched) shim_resched(); } while (0)
 
 struct rcu_head { void *next; };
 #define rcu_read_lock() do { } while (0)
@@ -355,7 +359,27 @@ struct kref { int n; };
 struct dentry;
 struct file;
 struct task_struct;
+/* Works wait until a test runs them: fake_work.h has the calls. */
+struct workqueue_struct;
 struct work_struct { void (*func)(struct work_struct *); };
+#define INIT_WORK(w, f) ((w)->func = (f))
+#define WQ_UNBOUND	0u
+#define WQ_MEM_RECLAIM	0u
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max_active, ...);
+void destroy_workqueue(struct workqueue_struct *wq);
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
+bool cancel_work_sync(struct work_struct *work);
+
+/* No entropy, so that a run can be repeated; time that would go by is added up. */
+static inline void get_random_bytes(void *buf, size_t len) { memset(buf, 0x5a, len); }
+#define memzero_explicit(p, n) memset(p, 0, n)
+extern u64 shim_slept_us __attribute__((weak));
+static inline void usleep_range(unsigned long lo, unsigned long hi)
+{
+	if (&shim_slept_us)
+		shim_slept_us += lo;
+}
+
 struct delayed_work { struct work_struct work; };
 struct completion { int done; };
 typedef struct { int unused; } wait_queue_head_t;

@@ -1,3 +1,2 @@
-/* SPDX-License-Identifier: GPL-2.0 */
-/* The interface to user space is the same there. */
-#include "/usr/include/linux/virtio_ids.h"
+#include "../../shim.h"
+#include <linux/virtio_ids.h>
