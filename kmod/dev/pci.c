@@ -195,6 +195,8 @@ int aerie_pci_plug(struct aerie_pci_dev *pci)
 		if (!pci->bar_size[i])
 			continue;
 		host->next_addr = ALIGN(host->next_addr, pci->bar_size[i]);
+		if (host->next_addr - AERIE_PCI_MMIO_BASE > AERIE_PCI_MMIO_LEN - pci->bar_size[i])
+			return -ENOSPC;
 		pci->bar_boot[i] = host->next_addr;
 		host->next_addr += pci->bar_size[i];
 		/* The low bits of what is written do not stick: that tells the size. */
@@ -281,10 +283,10 @@ static u64 ecam_read(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 off
 
 	if (!pci || (reg & 3) + min(size, 4u) > 4)
 		return ~0ull;
-	if (reg + size > AERIE_PCI_CONFIG)
+	if (reg >= AERIE_PCI_CONFIG)
 		return 0;
 	val = config_read(pci, reg, min(size, 4u));
-	if (size == 8)
+	if (size == 8 && reg + 4 < AERIE_PCI_CONFIG)
 		val |= (u64)config_read(pci, reg + 4, 4) << 32;
 	return val;
 }
@@ -296,10 +298,10 @@ static void ecam_write(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 o
 	struct aerie_pci_dev *pci = config_find(host, 0, off >> 12, 0);
 	unsigned int reg = off & 0xfff;
 
-	if (!pci || (reg & 3) + min(size, 4u) > 4 || reg + size > AERIE_PCI_CONFIG)
+	if (!pci || (reg & 3) + min(size, 4u) > 4 || reg >= AERIE_PCI_CONFIG)
 		return;
 	config_write(pci, reg, min(size, 4u), val);
-	if (size == 8)
+	if (size == 8 && reg + 4 < AERIE_PCI_CONFIG)
 		config_write(pci, reg + 4, 4, val >> 32);
 }
 

@@ -97,24 +97,28 @@ void aerie_virtio_broken(struct aerie_virtio *vdev)
 
 /* ---- Queues --------------------------------------------------------------- */
 
+#define SERVING		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
+
 static bool may_serve(const struct aerie_vq *vq)
 {
 	u8 status = READ_ONCE(vq->vdev->s.status);
 
 	return READ_ONCE(vq->enabled) && !READ_ONCE(vq->vdev->stopped) &&
-	       status & VIRTIO_CONFIG_S_DRIVER_OK && !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	       (status & SERVING) == SERVING && !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
 static void vq_work(struct work_struct *work)
 {
 	struct aerie_vq *vq = container_of(work, struct aerie_vq, work);
+	bool more = false;
 	int n;
 
 	if (may_serve(vq))
 		aerie_vq_kicks(vq, false);
 	while (may_serve(vq)) {
 		n = aerie_vq_next(vq, vq->chain);
-		if (n < 0)
+		/* Requests that go away again: the rings lie over each other. */
+		if (n < 0 || (!n && more))
 			aerie_virtio_broken(vq->vdev);
 		else if (n)
 			vq->vdev->ops->serve(vq, vq->chain);
@@ -122,6 +126,7 @@ static void vq_work(struct work_struct *work)
 			break;
 		else
 			aerie_vq_kicks(vq, false);
+		more = !n;
 		if (aerie_vq_must_signal(vq))
 			aerie_virtio_interrupt(vq);
 		cond_resched();
@@ -188,6 +193,7 @@ static void state_reset(struct aerie_virtio *vdev)
 	for (i = 0; i < vdev->nr_vqs; i++)
 		vq_reset(&vdev->vqs[i]);
 	memset(&vdev->s, 0, sizeof(vdev->s));
+	vdev->resetting = false;
 	vdev->s.config_vector = VIRTIO_MSI_NO_VECTOR;
 	aerie_pci_intx(&vdev->pci, false);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
@@ -201,11 +207,15 @@ static void reset_work(struct work_struct *work)
 	state_reset(vdev);
 }
 
-/* Status 0 is read only when the reset has been done. */
+/*
+ * Status 0 is read only when the reset has been done. It is done once, however often
+ * it is asked for meanwhile: whoever has read 0 goes on with the device.
+ */
 static void reset_begin(struct aerie_virtio *vdev)
 {
-	if (!vdev->s.status)
+	if (!vdev->s.status || vdev->resetting)
 		return;
+	vdev->resetting = true;
 	/* Not served any more from here on. */
 	vdev->s.status = VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (!vdev->stopped)
@@ -403,10 +413,14 @@ static void common_write(struct aerie_virtio *vdev, u64 off, u32 val)
 static u64 common_access(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val,
 			 bool write)
 {
+	const u8 told = VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_DRIVER_OK;
 	unsigned long flags;
 	u64 ret = 0;
+	u8 before;
+	bool tell;
 
 	raw_spin_lock_irqsave(&vdev->lock, flags);
+	before = vdev->s.status;
 	if (write) {
 		common_write(vdev, off, val);
 		if (size == 8)
@@ -416,7 +430,11 @@ static u64 common_access(struct aerie_virtio *vdev, u64 off, unsigned int size, 
 		if (size == 8)
 			ret |= (u64)common_read(vdev, off + 4) << 32;
 	}
+	/* As aerie_virtio_broken(), of a queue that is none. */
+	tell = (vdev->s.status & told) == told && !(before & VIRTIO_CONFIG_S_NEEDS_RESET);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	if (tell)
+		config_changed(vdev);
 	return ret;
 }
 
@@ -667,6 +685,7 @@ static void virtio_state(struct aerie_dev *dev, void *buf)
 	unsigned long flags;
 	unsigned int i;
 
+	memset(r, 0, sizeof(*r));
 	raw_spin_lock_irqsave(&vdev->lock, flags);
 	r->s = vdev->s;
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);

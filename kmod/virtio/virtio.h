@@ -112,6 +112,7 @@ struct aerie_virtio_state {
  * @vqs: queues
  * @nr_vqs: how many
  * @stopped: no queue is served, for the guest's memory goes away
+ * @resetting: the driver has asked for a reset that is not done yet
  * @reset_work: does a reset that the driver asked for
  */
 struct aerie_virtio {
@@ -126,7 +127,7 @@ struct aerie_virtio {
 	u8 window;
 	struct aerie_vq *vqs;
 	u16 nr_vqs;
-	bool stopped;
+	bool stopped, resetting;
 	struct work_struct reset_work;
 };
 

@@ -4,6 +4,7 @@
 #include "ktap.h"
 #include "fake_virtio.h"
 
+#define READY		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
 #define DATA		0x40000ull
 #define RAM_END		(4ull << 20)
 
@@ -28,7 +29,7 @@ static void setup(void)
 	vq->avail = ring.avail;
 	vq->used = ring.used;
 	vq->enabled = true;
-	rng->s.status = VIRTIO_CONFIG_S_DRIVER_OK;
+	rng->s.status = READY;
 	shim_slept_us = 0;
 }
 
@@ -106,7 +107,7 @@ TEST(a_request_is_a_page_at_the_most_and_a_mebibyte_takes_a_second)
 		EXPECT_EQ(serve(), 4096);
 	EXPECT(shim_slept_us > 990000 && shim_slept_us <= 1010000);
 	EXPECT_EQ(fake_mem_value(&vm.mem, DATA + 4096, 8), 0);
-	EXPECT_EQ(rng->s.status, VIRTIO_CONFIG_S_DRIVER_OK);
+	EXPECT_EQ(rng->s.status, READY);
 	virtio_machine_fini();
 }
 
@@ -116,6 +117,6 @@ TEST(a_buffer_outside_ram_breaks_the_device)
 	ring_desc(&ring, 0, RAM_END - 8, 300, WRITE, 0);
 	serve();
 	EXPECT_EQ(ring_used_idx(&ring), 0);
-	EXPECT_EQ(rng->s.status, VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(rng->s.status, READY | VIRTIO_CONFIG_S_NEEDS_RESET);
 	virtio_machine_fini();
 }

@@ -875,3 +875,88 @@ TEST(the_window_is_shut_where_it_points_nowhere)
 	EXPECT_EQ(status(), 1);
 	teardown();
 }
+
+/* ---- What a driver must not do ------------------------------------------- */
+
+static unsigned int turns;
+
+void shim_resched(void)
+{
+	if (++turns == 1000)
+		echo.stopped = true;		/* or it would go on for good */
+}
+
+TEST(rings_over_each_other_do_not_keep_the_worker_busy)
+{
+	setup();
+	set_status(ACKNOWLEDGE | DRIVER);
+	accept(VERSION_1);
+	set_status(FEATURES_OK);
+	queue_program(0, 8);
+	mem_out(COMMON(Q_AVAILLO), 8, 0x11002);
+	mem_out(COMMON(Q_USEDLO), 8, 0x11004);	/* its flags are the index of the other */
+	mem_out(COMMON(Q_ENABLE), 2, 1);
+	set_status(DRIVER_OK);
+	turns = 0;
+	kick(0);
+	works_run();
+	EXPECT(turns < 1000);
+	teardown();
+}
+
+TEST(the_record_is_whole)
+{
+	setup();
+	start(0);
+	offer(0, 0, "hello");
+	kick(0);
+	works_run();
+	expect_record(&echo.dev);
+	teardown();
+}
+
+TEST(a_queue_refused_while_running_is_told_to_the_driver)
+{
+	setup();
+	set_status(ACKNOWLEDGE | DRIVER);
+	accept(VERSION_1);
+	set_status(FEATURES_OK);
+	set_status(DRIVER_OK);
+	mem_out(COMMON(Q_SIZE), 2, 3);
+	mem_out(COMMON(Q_ENABLE), 2, 1);
+	EXPECT_EQ(status() & NEEDS_RESET, NEEDS_RESET);
+	EXPECT(line[GSI]);
+	EXPECT_EQ(mem_in(ISR, 1), 2);
+	teardown();
+}
+
+static void asks_again(struct aerie_virtio *vdev)
+{
+	set_status(0);				/* on another vCPU, while the first is done */
+}
+
+TEST(a_reset_asked_for_twice_is_done_once)
+{
+	struct aerie_virtio_ops ops = echo_ops;
+
+	setup();
+	start(0);
+	ops.reset = asks_again;
+	echo.ops = &ops;
+	set_status(0);
+	EXPECT_EQ(works_run(), 1);		/* the driver reads 0 and goes on */
+	echo.ops = &echo_ops;
+	teardown();
+}
+
+TEST(driver_ok_needs_features_ok)
+{
+	setup();
+	set_status(ACKNOWLEDGE | DRIVER);
+	queue_enable(0, 8);
+	set_status(DRIVER_OK);
+	offer(0, 0, "hello");
+	kick(0);
+	EXPECT_EQ(works_run(), 0);
+	teardown();
+}
