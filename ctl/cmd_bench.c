@@ -24,6 +24,8 @@
 
 const struct option_def opts_bench[] = {
 	{ .name = "kvm", .help = "beside KVM's, and fail where KVM cannot be measured" },
+	{ .name = "only", .arg = "TEST",
+	  .help = "one of exits, mmio, x2apic, timer, registers, touch, two" },
 	{ .name = "files", .arg = "DIRECTORY", .help = "where payload/exits.elf and kvm are" },
 	OPTION_JSON,
 	OPTION_QUIET,
@@ -37,6 +39,8 @@ static const struct test {
 	{ "exits", "1" }, { "mmio", "1" }, { "x2apic", "1" }, { "timer", "1" },
 	{ "registers", "1" }, { "touch", "1" }, { "two", "2" },
 };
+
+#define NR_TESTS	(sizeof(tests) / sizeof(tests[0]))
 
 struct job {
 	const struct args *args;
@@ -147,18 +151,18 @@ static const char *kvm_refuses(char *buf, size_t size)
 /* What to measure: KVM where it can be, or where it has to be. */
 static enum status choose(struct job *job)
 {
-	bool wanted = args_has(job->args, "kvm");
+	bool must = args_has(job->args, "kvm");
 	char buf[256];
 	const char *why = kvm_refuses(buf, sizeof(buf));
 	enum status status = STATUS_OK;
 
-	if (wanted && why) {
+	if (must && why) {
 		complain("bench", "KVM cannot be measured: %s", why);
 		return STATUS_FAILED;
 	}
 	job->kvm = !why;
 	/* Where KVM's module keeps ours out, one after the other is the only way. */
-	if (wanted && access("/sys/module/aerie", F_OK)) {
+	if (must && access("/sys/module/aerie", F_OK)) {
 		tell(job->args, "bench", "the module is not loaded: KVM's figures alone");
 		return status;
 	}
@@ -252,6 +256,13 @@ static enum status run_test(struct job *job, const struct test *test, enum bench
 	return STATUS_OK;
 }
 
+static bool wanted(const struct args *args, const struct test *test)
+{
+	const char *only = args_value(args, "only");
+
+	return !only || !strcmp(only, test->name);
+}
+
 static enum status run_tests(struct job *job, enum bench_engine engine)
 {
 	enum status status = STATUS_OK;
@@ -259,8 +270,10 @@ static enum status run_tests(struct job *job, enum bench_engine engine)
 
 	if (isatty(STDERR_FILENO))
 		tell(job->args, NULL, "measuring %s ...", engine == BENCH_AERIE ? "Aerie" : "KVM");
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]) && status == STATUS_OK; i++)
-		status = run_test(job, &tests[i], engine);
+	for (i = 0; i < NR_TESTS && status == STATUS_OK; i++) {
+		if (wanted(job->args, &tests[i]))
+			status = run_test(job, &tests[i], engine);
+	}
 	return status;
 }
 
@@ -305,8 +318,14 @@ enum status cmd_bench(const struct args *args)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct job job = { .args = args, .clear = clear_method() };
-	enum status status = find_files(&job);
+	enum status status;
+	size_t i = 0;
 
+	while (i < NR_TESTS && !wanted(args, &tests[i]))
+		i++;
+	if (i == NR_TESTS)
+		return usage(args, "--only '%s' is no test", args_value(args, "only"));
+	status = find_files(&job);
 	if (status == STATUS_OK)
 		status = choose(&job);
 	if (status != STATUS_OK) {

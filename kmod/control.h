@@ -23,6 +23,9 @@
  */
 struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_why *why);
 
+/* Give back files and strings of a configuration that no VM has taken over. May sleep. */
+void aerie_vm_config_free(struct aerie_vm_config *config);
+
 /* Life cycle. Context: may sleep. Return: 0, or -errno and why. */
 int aerie_vm_start(struct aerie_vm *vm, struct aerie_why *why);	/* load image and run */
 int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why);	/* returns when all parked */

@@ -65,4 +65,5 @@ completes "" stat web --vcpu ""
 mkdir "$scratch/files"
 completes "files" bench --files ""
 completes "" bench ""
+completes "timer touch two" bench --only t
 finish

@@ -68,6 +68,7 @@ refuses 2 "is not 0 to 63" stat web --vcpu 64
 refuses 2 "--cost or --histogram" stat web --cost --histogram
 refuses 1 "payload/exits.elf and kvm are not in /nowhere; make builds them" bench --files /nowhere
 refuses 2 "one argument too many" bench web
+refuses 2 "--only 'nothing' is no test" bench --only nothing
 refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
 refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
 refuses 1 "cannot run: --module /nowhere" run web -k "$kernel" --module /nowhere

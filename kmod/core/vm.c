@@ -314,7 +314,7 @@ static void vm_work(struct work_struct *work)
 	mutex_unlock(&vm->lock);
 }
 
-static void vm_config_free(struct aerie_vm_config *c)
+void aerie_vm_config_free(struct aerie_vm_config *c)
 {
 	u32 i;
 
@@ -355,7 +355,7 @@ static void vm_release(struct kref *ref)
 	struct aerie_vm *vm = container_of(ref, struct aerie_vm, ref);
 
 	vm_vcpus_free(vm);
-	vm_config_free(&vm->config);
+	aerie_vm_config_free(&vm->config);
 	kvfree(vm);
 	module_put(THIS_MODULE);
 }

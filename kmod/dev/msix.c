@@ -35,8 +35,7 @@ static bool masked(const struct aerie_pci_dev *pci, unsigned int vector)
 	       pci->msix[vector].control & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
-/* Send what waits and is masked no longer. */
-static void send_pending(struct aerie_pci_dev *pci)
+void aerie_msix_send_pending(struct aerie_pci_dev *pci)
 {
 	unsigned int i;
 
@@ -50,11 +49,6 @@ static void send_pending(struct aerie_pci_dev *pci)
 	}
 }
 
-void aerie_msix_control(struct aerie_pci_dev *pci)
-{
-	send_pending(pci);
-}
-
 void aerie_msix_notify(struct aerie_pci_dev *pci, unsigned int vector)
 {
 	unsigned long flags;
@@ -62,12 +56,10 @@ void aerie_msix_notify(struct aerie_pci_dev *pci, unsigned int vector)
 	if (vector >= pci->msix_nr)
 		return;
 	raw_spin_lock_irqsave(&pci->lock, flags);
-	if (!aerie_msix_enabled(pci))
-		;
-	else if (masked(pci, vector))
+	if (aerie_msix_enabled(pci)) {
 		pci->msix_pending |= BIT_ULL(vector);
-	else
-		aerie_msi_send(pci->vm, pci->msix[vector].addr, pci->msix[vector].data);
+		aerie_msix_send_pending(pci);
+	}
 	raw_spin_unlock_irqrestore(&pci->lock, flags);
 }
 
@@ -110,7 +102,7 @@ static void word_write(struct aerie_pci_dev *pci, u64 off, u32 val)
 		break;
 	case PCI_MSIX_ENTRY_VECTOR_CTRL:
 		entry->control = val & PCI_MSIX_ENTRY_CTRL_MASKBIT;
-		send_pending(pci);
+		aerie_msix_send_pending(pci);
 		break;
 	}
 }

@@ -131,7 +131,7 @@ static void config_written(struct aerie_pci_dev *pci)
 	lockdep_assert_held(&pci->lock);
 	bars_update(pci);
 	if (pci->msix_cap)
-		aerie_msix_control(pci);
+		aerie_msix_send_pending(pci);
 	intx_update(pci);
 }
 
@@ -202,7 +202,6 @@ int aerie_pci_plug(struct aerie_pci_dev *pci)
 		/* The low bits of what is written do not stick: that tells the size. */
 		aerie_pci_put(pci, bar_reg(i), 4, ~(pci->bar_size[i] - 1));
 		memcpy(pci->writable + bar_reg(i), pci->config + bar_reg(i), 4);
-		pci->config[PCI_INTERRUPT_PIN] = 1;
 	}
 	aerie_pci_reset(pci);
 	WRITE_ONCE(host->slots[slot], pci);

@@ -178,7 +178,7 @@ void aerie_msix_notify(struct aerie_pci_dev *pci, unsigned int vector);
 u64 aerie_msix_read(struct aerie_pci_dev *pci, u64 off, unsigned int size);
 void aerie_msix_write(struct aerie_pci_dev *pci, u64 off, unsigned int size, u64 val);
 
-/* For pci.c: message control has been written. Context: pci->lock held. */
-void aerie_msix_control(struct aerie_pci_dev *pci);
+/* Send what waits and is masked no longer. Context: pci->lock held. */
+void aerie_msix_send_pending(struct aerie_pci_dev *pci);
 
 #endif

@@ -5,7 +5,7 @@
  * Descriptors are the caller's: this runs in the caller's system call, so fget()
  * finds what the caller opened with the caller's rights. The configuration owns
  * files and strings until aerie_vm_create() succeeds and takes them over; on every
- * other way out config_put() gives them back. The reply is allocated before the
+ * other way out aerie_vm_config_free() gives them back. The reply is allocated before the
  * VM is made, and a reply that cannot be delivered unmakes the VM: the caller has
  * a VM it knows of, or none.
  */
@@ -49,23 +49,6 @@ static struct file *image_get(int fd, u32 attr, struct aerie_why *why)
 	return ERR_PTR(aerie_refuse(why, err, attr, wrong));
 }
 
-static void config_put(struct aerie_vm_config *config)
-{
-	u32 i;
-
-	if (config->kernel)
-		fput(config->kernel);
-	if (config->initrd)
-		fput(config->initrd);
-	for (i = 0; i < config->nr_modules; i++)
-		fput(config->modules[i]);
-	kfree(config->modules);
-	for (i = 0; i < config->nr_disks; i++)
-		fput(config->disks[i].file);
-	kfree(config->disks);
-	kfree(config->cmdline);
-}
-
 static bool name_valid(const char *name)
 {
 	if (!*name || *name == '.' || *name == '-')
@@ -100,12 +83,25 @@ static int config_modules(struct aerie_vm_config *config, const struct nlattr *a
 	return 0;
 }
 
+/* What keeps an image from being a disk, or NULL. */
+static const char *disk_wrong(const struct file *file)
+{
+	if (i_size_read(file->f_mapping->host) < SECTOR_SIZE)
+		return "is smaller than a sector";
+	/* Writes would go elsewhere; guests' buffers are aligned to nothing. */
+	if (file->f_flags & (O_APPEND | O_DIRECT))
+		return "is open for appending, or without the page cache";
+	if (file->f_mode & FMODE_WRITE && (!file->f_op->write_iter || file->f_op->write))
+		return "is on a file system that the kernel cannot write to itself";
+	return NULL;
+}
+
 static int config_disk(struct aerie_disk_config *disk, const struct nlattr *nest,
 		       struct aerie_why *why)
 {
 	const struct nlattr *fd = nla_find_nested(nest, AERIE_A_DISK_FD);
 	const struct nlattr *serial = nla_find_nested(nest, AERIE_A_SERIAL);
-	const char *text = serial ? nla_data(serial) : "";
+	const char *text = serial ? nla_data(serial) : "", *wrong;
 	struct file *file;
 	size_t i;
 
@@ -118,9 +114,10 @@ static int config_disk(struct aerie_disk_config *disk, const struct nlattr *nest
 	file = image_get(nla_get_s32(fd), AERIE_A_DISK_LIST, why);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	if (i_size_read(file->f_mapping->host) < SECTOR_SIZE) {
+	wrong = disk_wrong(file);
+	if (wrong) {
 		fput(file);
-		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, "is smaller than a sector");
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, wrong);
 	}
 	memcpy(disk->serial, text, i);
 	disk->file = file;
@@ -150,7 +147,7 @@ static int config_disks(struct aerie_vm_config *config, const struct nlattr *lis
 	return 0;
 }
 
-/* Fill a zeroed configuration; the caller calls config_put() in either case. */
+/* Fill a zeroed configuration; the caller calls aerie_vm_config_free() in either case. */
 static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		      struct aerie_why *why)
 {
@@ -244,7 +241,7 @@ int aerie_nl_vm_create(struct sk_buff *skb, struct genl_info *info)
 	return err;
 
 err_config:
-	config_put(&config);
+	aerie_vm_config_free(&config);
 	nlmsg_free(msg);
 	return aerie_nl_refuse(info, err, &why);
 }

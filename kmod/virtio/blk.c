@@ -30,8 +30,7 @@
 
 struct virtio_blk {
 	struct aerie_virtio vdev;
-	struct file *file;
-	bool read_only;
+	struct file *file;		/* read-only where it is not open for writing */
 	u64 sectors;
 	char serial[VIRTIO_BLK_ID_BYTES];
 	char name[8];
@@ -45,6 +44,11 @@ static DEFINE_MUTEX(disks_lock);
 static struct virtio_blk *blk_of(const struct aerie_vq *vq)
 {
 	return container_of(vq->vdev, struct virtio_blk, vdev);
+}
+
+static bool read_only(const struct virtio_blk *blk)
+{
+	return !(blk->file->f_mode & FMODE_WRITE);
 }
 
 static int blk_flush(struct virtio_blk *blk)
@@ -93,7 +97,7 @@ static int blk_rw(struct virtio_blk *blk, const struct aerie_vq_chain *chain, u3
 	return 0;
 }
 
-/* Does the range lie on the disk? In bytes then. */
+/* Does the range, of whole sectors, lie on the disk? */
 static bool on_disk(const struct virtio_blk *blk, u64 sector, u64 bytes)
 {
 	return !(bytes & (SECTOR_SIZE - 1)) && sector <= blk->sectors &&
@@ -181,13 +185,13 @@ static s64 blk_do(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 t
 		err = blk_rw(blk, chain, 0, out, sector << SECTOR_SHIFT, false);
 		return err ? err : (s64)out;
 	case VIRTIO_BLK_T_OUT:
-		if (blk->read_only || out || !on_disk(blk, sector, in))
+		if (read_only(blk) || out || !on_disk(blk, sector, in))
 			return -EINVAL;
 		err = blk_rw(blk, chain, chain->in_bytes - in, in, sector << SECTOR_SHIFT, true);
 		break;
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		if (blk->read_only || out)
+		if (read_only(blk) || out)
 			return -EINVAL;
 		err = blk_ranges(vq, chain, type, in);
 		break;
@@ -253,7 +257,7 @@ static int blk_claim(struct virtio_blk *blk, struct aerie_why *why)
 	mutex_lock(&disks_lock);
 	list_for_each_entry(other, &disks, node) {
 		if (other->file->f_mapping == blk->file->f_mapping &&
-		    !(other->read_only && blk->read_only))
+		    !(read_only(other) && read_only(blk)))
 			err = aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
 					   "is in use by another VM, and one of them writes");
 	}
@@ -279,7 +283,7 @@ static void config_fill(struct virtio_blk *blk, unsigned int nr_vqs)
 	c->write_zeroes_may_unmap = 1;
 	blk->vdev.features = BIT_ULL(VIRTIO_BLK_F_SEG_MAX) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
 			     BIT_ULL(VIRTIO_BLK_F_FLUSH) | BIT_ULL(VIRTIO_BLK_F_MQ);
-	blk->vdev.features |= blk->read_only ? BIT_ULL(VIRTIO_BLK_F_RO) :
+	blk->vdev.features |= read_only(blk) ? BIT_ULL(VIRTIO_BLK_F_RO) :
 					       BIT_ULL(VIRTIO_BLK_F_DISCARD) |
 					       BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES);
 	blk->vdev.config = c;
@@ -297,7 +301,6 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	if (!blk)
 		return -ENOMEM;
 	blk->file = get_file(disk->file);
-	blk->read_only = !(disk->file->f_mode & FMODE_WRITE);
 	blk->sectors = i_size_read(disk->file->f_mapping->host) >> SECTOR_SHIFT;
 	memcpy(blk->serial, disk->serial, sizeof(blk->serial));
 	snprintf(blk->name, sizeof(blk->name), "disk%u", nr);

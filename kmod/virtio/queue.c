@@ -202,48 +202,37 @@ bool aerie_vq_must_signal(struct aerie_vq *vq)
 	return !(val & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-ssize_t aerie_vq_read(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
-		      void *buf, size_t len)
+/* Between @buf and @nr buffers from @b on, beginning @off bytes behind their start. */
+static ssize_t copy(struct aerie_vq *vq, const struct aerie_vq_buf *b, unsigned int nr, u64 off,
+		    void *buf, size_t len, bool write)
 {
 	size_t done = 0, n;
-	unsigned int i;
-
-	for (i = 0; i < chain->nr_in && done < len; i++) {
-		const struct aerie_vq_buf *b = &chain->bufs[i];
-
-		if (off >= b->len) {
-			off -= b->len;
-			continue;
-		}
-		n = min_t(u64, len - done, b->len - off);
-		if (aerie_mem_read(mem_of(vq), b->gpa + off, buf + done, n, GFP_KERNEL))
-			return -EFAULT;
-		done += n;
-		off = 0;
-	}
-	return done;
-}
-
-ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
-		       const void *buf, size_t len)
-{
-	size_t done = 0, n;
-	unsigned int i;
 	int err;
 
-	for (i = 0; i < chain->nr_out && done < len; i++) {
-		const struct aerie_vq_buf *b = &chain->bufs[chain->nr_in + i];
-
+	for (; nr && done < len; nr--, b++) {
 		if (off >= b->len) {
 			off -= b->len;
 			continue;
 		}
 		n = min_t(u64, len - done, b->len - off);
-		err = aerie_mem_write(mem_of(vq), b->gpa + off, buf + done, n, GFP_KERNEL);
+		err = write ? aerie_mem_write(mem_of(vq), b->gpa + off, buf + done, n, GFP_KERNEL) :
+			      aerie_mem_read(mem_of(vq), b->gpa + off, buf + done, n, GFP_KERNEL);
 		if (err)
 			return err;
 		done += n;
 		off = 0;
 	}
 	return done;
+}
+
+ssize_t aerie_vq_read(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
+		      void *buf, size_t len)
+{
+	return copy(vq, chain->bufs, chain->nr_in, off, buf, len, false);
+}
+
+ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
+		       const void *buf, size_t len)
+{
+	return copy(vq, chain->bufs + chain->nr_in, chain->nr_out, off, (void *)buf, len, true);
 }

@@ -161,14 +161,14 @@ static bool vq_valid(const struct aerie_vq *vq)
 	       vq->used < -most;
 }
 
-static void vq_enable(struct aerie_vq *vq)
+/* False where it is no queue. */
+static bool vq_enable(struct aerie_vq *vq)
 {
-	if (!vq_valid(vq)) {
-		vq->vdev->s.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-		return;
-	}
+	if (!vq_valid(vq))
+		return false;
 	vq->event_idx = vq->vdev->s.driver_features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	smp_store_release(&vq->enabled, true);
+	return true;
 }
 
 /* ---- Reset ---------------------------------------------------------------- */
@@ -247,7 +247,7 @@ static void virtio_reset(struct aerie_dev *dev)
 
 #define COMMON(field)	VIRTIO_PCI_COMMON_##field
 
-static u32 features_read(const struct aerie_virtio *vdev, u64 features, u32 sel)
+static u32 features_half(u64 features, u32 sel)
 {
 	return sel < 2 ? features >> 32 * sel : 0;
 }
@@ -261,11 +261,11 @@ static u32 common_read(struct aerie_virtio *vdev, u64 off)
 	case COMMON(DFSELECT):
 		return s->device_feature_sel;
 	case COMMON(DF):
-		return features_read(vdev, vdev->features, s->device_feature_sel);
+		return features_half(vdev->features, s->device_feature_sel);
 	case COMMON(GFSELECT):
 		return s->driver_feature_sel;
 	case COMMON(GF):
-		return features_read(vdev, s->driver_features, s->driver_feature_sel);
+		return features_half(s->driver_features, s->driver_feature_sel);
 	case COMMON(MSIX):
 		return s->config_vector;
 	case COMMON(NUMQ):
@@ -335,23 +335,22 @@ static void status_write(struct aerie_virtio *vdev, u8 val)
 	WRITE_ONCE(s->status, val);
 }
 
-static void queue_write(struct aerie_vq *vq, u64 off, u32 val)
+/* False where the driver does what none may do. */
+static bool queue_write(struct aerie_vq *vq, u64 off, u32 val)
 {
 	/* Set up once and not changed after it. */
 	if (off == COMMON(Q_MSIX)) {
 		WRITE_ONCE(vq->vector, vector_of(vq->vdev, val));
-		return;
+		return true;
 	}
 	if (vq->enabled)
-		return;
+		return true;
 	switch (off) {
 	case COMMON(Q_SIZE):
 		vq->size = val;
 		break;
 	case COMMON(Q_ENABLE):
-		if (val == 1)
-			vq_enable(vq);
-		break;
+		return val != 1 || vq_enable(vq);
 	case COMMON(Q_DESCLO):
 		set_low(&vq->desc, val);
 		break;
@@ -371,9 +370,10 @@ static void queue_write(struct aerie_vq *vq, u64 off, u32 val)
 		set_high(&vq->used, val);
 		break;
 	}
+	return true;
 }
 
-static void common_write(struct aerie_virtio *vdev, u64 off, u32 val)
+static bool common_write(struct aerie_virtio *vdev, u64 off, u32 val)
 {
 	struct aerie_virtio_state *s = &vdev->s;
 	u32 offered;
@@ -388,7 +388,7 @@ static void common_write(struct aerie_virtio *vdev, u64 off, u32 val)
 	case COMMON(GF):
 		if (s->driver_feature_sel > 1 || s->status & VIRTIO_CONFIG_S_FEATURES_OK)
 			break;
-		offered = features_read(vdev, vdev->features, s->driver_feature_sel);
+		offered = features_half(vdev->features, s->driver_feature_sel);
 		if (s->driver_feature_sel)
 			set_high(&s->driver_features, val & offered);
 		else
@@ -404,37 +404,33 @@ static void common_write(struct aerie_virtio *vdev, u64 off, u32 val)
 		s->queue_sel = val;
 		break;
 	default:
-		if (s->queue_sel < vdev->nr_vqs)
-			queue_write(&vdev->vqs[s->queue_sel], off, val);
+		return s->queue_sel >= vdev->nr_vqs ||
+		       queue_write(&vdev->vqs[s->queue_sel], off, val);
 	}
+	return true;
 }
 
 /* Drivers access each field by its width; the two halves of 64 bits may come as one. */
 static u64 common_access(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val,
 			 bool write)
 {
-	const u8 told = VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_DRIVER_OK;
 	unsigned long flags;
+	bool ok = true;
 	u64 ret = 0;
-	u8 before;
-	bool tell;
 
 	raw_spin_lock_irqsave(&vdev->lock, flags);
-	before = vdev->s.status;
 	if (write) {
-		common_write(vdev, off, val);
+		ok = common_write(vdev, off, val);
 		if (size == 8)
-			common_write(vdev, off + 4, val >> 32);
+			ok &= common_write(vdev, off + 4, val >> 32);
 	} else {
 		ret = common_read(vdev, off);
 		if (size == 8)
 			ret |= (u64)common_read(vdev, off + 4) << 32;
 	}
-	/* As aerie_virtio_broken(), of a queue that is none. */
-	tell = (vdev->s.status & told) == told && !(before & VIRTIO_CONFIG_S_NEEDS_RESET);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
-	if (tell)
-		config_changed(vdev);
+	if (!ok)
+		aerie_virtio_broken(vdev);
 	return ret;
 }
 
@@ -644,6 +640,7 @@ int aerie_virtio_init(struct aerie_virtio *vdev, struct aerie_vm *vm, const char
 		goto err_vqs;
 	aerie_pci_setup(&vdev->pci, VIRTIO_VENDOR | (VIRTIO_MODERN + vdev->ops->id) << 16,
 			vdev->ops->class << 8 | REVISION, VIRTIO_VENDOR | SUBSYSTEM << 16);
+	vdev->pci.config[PCI_INTERRUPT_PIN] = 1;
 	err = aerie_msix_init(&vdev->pci, BAR_MSIX, nr_vqs + 1);
 	if (err)
 		goto err_vqs;

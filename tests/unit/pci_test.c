@@ -71,6 +71,7 @@ static void prepare(struct aerie_pci_dev *pci)
 	pci->bar_size[0] = SIZE0;
 	pci->bar_size[1] = SIZE1;
 	aerie_pci_setup(pci, IDS, 0x01000001, 0x11001af4);
+	pci->config[PCI_INTERRUPT_PIN] = 1;
 }
 
 static void setup(void)
