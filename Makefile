@@ -73,6 +73,10 @@ guest:  ## build/guest/{vmlinuz,initrd.img}, what guests boot from
 	scripts/setup --what lab
 	scripts/guest-initramfs
 
+.PHONY: guest-image
+guest-image:  ## build/guest/debian.{img,vmlinuz,initrd}, a Debian on a disk
+	scripts/guest-image
+
 .PHONY: test
 test:  ## everything; the last line counts the tests [STEPS=..., scripts/test-run --list]
 	@scripts/setup --quiet || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# The part of lab/debian.sh that happens on the test host, after lablib/console.sh: boots
+# the Debian system that is on /dev/vda and says what it found, a line each.
+failed() {
+	echo "failed: $*"
+	aerie show deb
+	exit 1
+}
+
+# say FACT COMMAND: the fact is what the guest's shell answers.
+say() {
+	ask deb "$2" >&2
+	echo "$1: $ANSWER"
+}
+
+# shellcheck disable=SC2034 # console.sh looks at it
+PATIENCE=400
+modprobe virtio_blk || exit
+aerie run deb -q -m 512M -c 2 -k /share/debian.vmlinuz -i /share/debian.initrd -d /dev/vda \
+	-a 'root=LABEL=debian console=ttyS0' || exit
+attach deb
+watch deb 'Debian GNU/Linux' >&2
+watch deb 'permitted by applicable law' >&2
+# So that the shell does not break or colour what is typed.
+ask deb 'stty cols 1000; TERM=dumb; bind "set enable-bracketed-paste off"' >&2
+say system 'systemctl is-system-running --wait'
+say processors 'nproc'
+say root 'findmnt -n -o SOURCE,FSTYPE /'
+say fio 'fio --name=v --filename=/var/tmp/v --size=24M --bs=16k --rw=randwrite --ioengine=libaio --iodepth=16 --direct=1 --numjobs=1 --verify=crc32c --minimal >/tmp/fio 2>&1 && cut -d";" -f5 /tmp/fio'
+say discarded 'rm /var/tmp/v && fstrim / && echo some'
+say packages 'dpkg --verify systemd apt libc6 | grep -vc /usr/share'
+say written 'head -c 3000000 /dev/urandom >/root/random && sync && md5sum </root/random'
+printf 'systemctl reboot\n' >&"${TYPE[deb]}"
+watch deb 'permitted by applicable law' >&2
+ask deb 'stty cols 1000; TERM=dumb; bind "set enable-bracketed-paste off"' >&2
+say kept 'md5sum </root/random'
+printf 'poweroff\n' >&"${TYPE[deb]}"
+watch deb 'reboot: Power down' >&2
+echo "state: $(aerie show deb | sed -n 's/^reason *//p')"
+aerie destroy -q deb
+sync

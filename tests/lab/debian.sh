@@ -1,0 +1,51 @@
+#!/bin/sh
+# A Debian system that Debian's own tools have installed into an image boots in a guest
+# with its root on virtio-blk, is worked with, reboots, and is in order in the image.
+# shellcheck disable=SC2317 # check runs what looks unused
+
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+plan 12
+
+share=$SCRATCH/share
+mkdir "$share"
+"$TOP/scripts/guest-image" --output "$SCRATCH" || bail "no image"
+cp "$SCRATCH/debian.vmlinuz" "$SCRATCH/debian.initrd" "$share"
+image=$SCRATCH/debian.img
+
+# fact NAME: what the host has said of it.
+fact() {
+	sed -n "s/^$1: //p" "$SCRATCH/out" | tr -d '\r'
+}
+
+# same TEXT: it is what the guest says to have written.
+same() {
+	[ -n "$1" ] && [ "$1" = "$(fact written)" ]
+}
+
+# extract FILE: from the image.
+extract() {
+	/sbin/debugfs -R "dump $1 $SCRATCH/extract" "$image" 2>/dev/null && md5sum <"$SCRATCH/extract"
+}
+
+in_order() {
+	/sbin/e2fsck -fn "$image" >"$SCRATCH/fsck" 2>&1 && return
+	sed 's/^/# /' "$SCRATCH/fsck"
+	return 1
+}
+
+lab svm --disk "$image" --share "$share" --timeout 1200 -- \
+	"$(cat "$TOP/scripts/lablib/console.sh" "$HERE/debian-host.sh")"
+ended 0 "the system is used"
+check "systemd has nothing to complain of" [ "$(fact system)" = running ]
+check "two processors" [ "$(fact processors)" = 2 ]
+check "root is on virtio-blk" [ "$(fact root)" = "/dev/vda ext4" ]
+check "fio verifies what it wrote" [ "$(fact fio)" = 0 ]
+check "it discards" [ "$(fact discarded)" = some ]
+check "what is installed is what it was" [ "$(fact packages)" = 0 ]
+check "it writes a file" [ -n "$(fact written)" ]
+check "which a reboot leaves as it is" same "$(fact kept)"
+check "the guest powers off" [ "$(fact state)" = "powered off by the guest" ]
+check "the image's file system is clean" in_order
+check "and has the file" same "$(extract /root/random)"
+finish
