@@ -410,7 +410,8 @@ static void vm_unbuild(struct aerie_vm *vm)
 	vm_vcpus_stop(vm);
 	vm_settle(vm);
 	aerie_devices_destroy(vm);
-	aerie_console_destroy(vm);
+	aerie_console_destroy(vm->console);
+	vm->console = NULL;
 	aerie_backend->vm_fini(vm);
 	aerie_cpuid_destroy(vm);
 	aerie_mem_fini(&vm->mem);
@@ -447,9 +448,12 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_backend->vm_init(vm);
 	if (err)
 		goto err_cpuid;
-	err = aerie_console_create(vm);
-	if (err)
+	vm->console = aerie_console_create(aerie_serial_receive, vm);
+	if (IS_ERR(vm->console)) {
+		err = PTR_ERR(vm->console);
 		goto err_backend;
+	}
+	vm->tty = aerie_console_tty(vm->console);
 	err = aerie_devices_create(vm);
 	if (err)
 		goto err_console;
@@ -476,7 +480,8 @@ err_vcpus:
 err_devices:
 	aerie_devices_destroy(vm);
 err_console:
-	aerie_console_destroy(vm);
+	aerie_console_destroy(vm->console);
+	vm->console = NULL;
 err_backend:
 	aerie_backend->vm_fini(vm);
 err_cpuid:

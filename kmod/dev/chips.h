@@ -54,34 +54,55 @@ void aerie_pm_reset_write(struct aerie_vm *vm, u8 val);
 /* Called by pm.c when the guest enters S5 (core/vm.c): the VM stops. Any context. */
 void aerie_vm_power_off(struct aerie_vm *vm);
 
-/* serial.c: 8250/16550A at 0x3f8, connected to the VM's console */
-
-/* Bytes typed at the console; returns how many the receiver took. Any context. */
-size_t aerie_serial_receive(struct aerie_vm *vm, const u8 *buf, size_t len);
-
 /* console.c: scroll-back ring, watchers' descriptors; tty.c: the host tty */
 
 #define AERIE_CONSOLE_RING	(64u << 10)	/* bytes kept for late watchers */
 
-/* Context: may sleep. Return: 0 or an error. Sets vm->console and vm->tty. */
-int aerie_console_create(struct aerie_vm *vm);
-void aerie_console_destroy(struct aerie_vm *vm);
+/**
+ * typedef aerie_console_receive - take what was typed
+ * @arg: whose console it is
+ * @buf: bytes
+ * @len: how many
+ *
+ * Context: any up to hard interrupt. Return: how many it took; what it did not take waits
+ * for aerie_console_room() or aerie_console_take().
+ */
+typedef size_t aerie_console_receive(void *arg, const u8 *buf, size_t len);
+
+/**
+ * aerie_console_create() - make a console
+ * @receive: called with what was typed
+ * @arg: for it
+ *
+ * Context: may sleep. Return: the console or ERR_PTR().
+ */
+struct aerie_console *aerie_console_create(aerie_console_receive *receive, void *arg);
+/* Its output ends, and nothing is received any more; NULL is none. Context: may sleep. */
+void aerie_console_destroy(struct aerie_console *con);
+/* The name of its host tty, "ttyAERIE0", which lives as long as the module; or NULL. */
+const char *aerie_console_tty(const struct aerie_console *con);
 /* Output from the guest. Context: any up to hard interrupt. */
 void aerie_console_put(struct aerie_console *con, const u8 *buf, size_t len);
 /* The receiver has room again: push what waits. Context: any. */
 void aerie_console_room(struct aerie_console *con);
+/* Fetch what was typed; returns how many bytes. Context: any. */
+size_t aerie_console_take(struct aerie_console *con, u8 *buf, size_t len);
 /**
  * aerie_console_open() - a descriptor that reads output and writes input
- * @vm: the VM; the descriptor holds its own reference to the console
+ * @con: the console, to which it holds a reference of its own
  *
  * Reads start at the oldest byte in the ring and end (0) when the VM is
  * destroyed; poll() works; every descriptor sees all output.
  * Context: the caller's process; may sleep.
  * Return: a new file, or ERR_PTR().
  */
-struct file *aerie_console_open(struct aerie_vm *vm);
+struct file *aerie_console_open(struct aerie_console *con);
 /* tty driver: module load and unload */
 int aerie_tty_init(void);
 void aerie_tty_exit(void);
+
+/* serial.c: 8250/16550A at 0x3f8, connected to the VM's console */
+
+aerie_console_receive aerie_serial_receive;	/* its argument: the VM */
 
 #endif

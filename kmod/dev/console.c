@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VM's console: a ring of the last output, descriptors that watch it, and input.
+ * A console: a ring of the last output, descriptors that watch it, and input.
  *
- * Output is numbered from the VM's first byte on. A watcher is a position in it;
+ * Output is numbered from its first byte on. A watcher is a position in it;
  * one that falls more than the ring's size behind goes on with the oldest byte
  * there is. The guest's side may run in interrupt context with raw locks held, so
  * it only copies and leaves waking to work that runs a jiffy later: a guest that
@@ -10,9 +10,10 @@
  *
  * Input goes through a ring, too, because the receiver of a serial port takes 16
  * bytes at a time. Bytes move on when they arrive and when the receiver has been
- * drained, in the context of whoever did it.
+ * drained, in the context of whoever did it; or the receiver takes them from a context
+ * of its own.
  *
- * Lock order: in_lock, the serial port's lock, out_lock.
+ * Lock order: in_lock, the lock of the device, out_lock.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -102,6 +103,12 @@ size_t console_read(struct aerie_console *con, u64 *pos, u8 *buf, size_t len)
 	return n;
 }
 
+static void input_used_up(struct aerie_console *con, size_t n)
+{
+	con->in_head = (con->in_head + n) % CONSOLE_INPUT;
+	con->in_used -= n;
+}
+
 /* Give the receiver what it takes. Returns whether that made room. */
 static bool console_push(struct aerie_console *con)
 {
@@ -109,13 +116,12 @@ static bool console_push(struct aerie_console *con)
 	size_t n;
 
 	lockdep_assert_held(&con->in_lock);
-	while (con->vm && con->in_used) {
+	while (con->receive && con->in_used) {
 		n = min(con->in_used, CONSOLE_INPUT - con->in_head);
-		n = aerie_serial_receive(con->vm, con->input + con->in_head, n);
+		n = con->receive(con->arg, con->input + con->in_head, n);
 		if (!n)
 			break;
-		con->in_head = (con->in_head + n) % CONSOLE_INPUT;
-		con->in_used -= n;
+		input_used_up(con, n);
 		pushed = true;
 	}
 	return pushed;
@@ -131,6 +137,24 @@ void aerie_console_room(struct aerie_console *con)
 	raw_spin_unlock_irqrestore(&con->in_lock, flags);
 	if (pushed)
 		console_wake(con);
+}
+
+size_t aerie_console_take(struct aerie_console *con, u8 *buf, size_t len)
+{
+	unsigned long flags;
+	size_t done = 0, n;
+
+	raw_spin_lock_irqsave(&con->in_lock, flags);
+	while (done < len && con->in_used) {
+		n = min3(len - done, (size_t)con->in_used, (size_t)(CONSOLE_INPUT - con->in_head));
+		memcpy(buf + done, con->input + con->in_head, n);
+		input_used_up(con, n);
+		done += n;
+	}
+	raw_spin_unlock_irqrestore(&con->in_lock, flags);
+	if (done)
+		console_wake(con);
+	return done;
 }
 
 size_t console_input(struct aerie_console *con, const u8 *buf, size_t len)
@@ -261,7 +285,7 @@ static const struct file_operations watcher_fops = {
 	.release = watcher_release,
 };
 
-struct file *aerie_console_open(struct aerie_vm *vm)
+struct file *aerie_console_open(struct aerie_console *con)
 {
 	struct watcher *w;
 	struct file *file;
@@ -270,7 +294,7 @@ struct file *aerie_console_open(struct aerie_vm *vm)
 	if (!w)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&w->lock);
-	w->con = vm->console;
+	w->con = con;
 	file = anon_inode_getfile("[aerie-console]", &watcher_fops, w, O_RDWR);
 	if (IS_ERR(file)) {
 		mutex_destroy(&w->lock);
@@ -282,40 +306,38 @@ struct file *aerie_console_open(struct aerie_vm *vm)
 	return file;
 }
 
-int aerie_console_create(struct aerie_vm *vm)
+struct aerie_console *aerie_console_create(aerie_console_receive *receive, void *arg)
 {
 	struct aerie_console *con;
 	int err;
 
 	con = kzalloc(sizeof(*con), GFP_KERNEL_ACCOUNT);
 	if (!con)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	kref_init(&con->ref);
 	init_waitqueue_head(&con->wait);
 	INIT_DELAYED_WORK(&con->work, console_work);
 	raw_spin_lock_init(&con->out_lock);
 	raw_spin_lock_init(&con->in_lock);
-	con->vm = vm;
+	con->receive = receive;
+	con->arg = arg;
 	con->ring = vzalloc(AERIE_CONSOLE_RING);
 	err = con->ring ? tty_attach(con) : -ENOMEM;
 	if (err) {
 		kref_put(&con->ref, console_release);
-		return err;
+		return ERR_PTR(err);
 	}
-	vm->console = con;
-	return 0;
+	return con;
 }
 
-void aerie_console_destroy(struct aerie_vm *vm)
+void aerie_console_destroy(struct aerie_console *con)
 {
-	struct aerie_console *con = vm->console;
 	unsigned long flags;
 
 	if (!con)
 		return;
-	vm->console = NULL;
 	raw_spin_lock_irqsave(&con->in_lock, flags);
-	con->vm = NULL;
+	con->receive = NULL;
 	raw_spin_unlock_irqrestore(&con->in_lock, flags);
 	tty_unwire(con);
 	cancel_delayed_work_sync(&con->work);

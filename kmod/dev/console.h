@@ -32,7 +32,8 @@ struct aerie_console {
 	u8 *ring;			/* [c] the last AERIE_CONSOLE_RING of them [o] */
 
 	raw_spinlock_t in_lock;		/* comes before the serial port's lock */
-	struct aerie_vm *vm;		/* [i] whose receiver it feeds, or NULL */
+	aerie_console_receive *receive;	/* [i] who takes input, or NULL */
+	void *arg;			/* [c] for it */
 	u32 in_head, in_used;		/* [i] */
 	u8 input[CONSOLE_INPUT];	/* [i] */
 };

@@ -248,8 +248,9 @@ static unsigned int serial_room(const struct serial_state *s)
 	return s->mcr & UART_MCR_LOOP ? 0 : fifo_room(s);
 }
 
-size_t aerie_serial_receive(struct aerie_vm *vm, const u8 *buf, size_t len)
+size_t aerie_serial_receive(void *arg, const u8 *buf, size_t len)
 {
+	struct aerie_vm *vm = arg;
 	struct aerie_serial *serial;
 	unsigned long flags;
 	size_t n = 0;

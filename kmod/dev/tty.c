@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Host ttys: /dev/ttyAERIE0 and up, one for each VM's console.
+ * Host ttys: /dev/ttyAERIE0 and up, one for each console.
  *
  * A tty outlives its VM for as long as somebody holds it open, and the tty layer
  * then still uses its port. So a port, once made, belongs to its number and stays
@@ -238,8 +238,12 @@ int tty_attach(struct aerie_console *con)
 		return PTR_ERR(dev) == -EINVAL ? -ENOMEM : PTR_ERR(dev);
 	}
 	con->tty = t;
-	con->vm->tty = t->name;
 	return 0;
+}
+
+const char *aerie_console_tty(const struct aerie_console *con)
+{
+	return con->tty ? con->tty->name : NULL;
 }
 
 void tty_unwire(struct aerie_console *con)

@@ -236,7 +236,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		goto err_fd;
 	if (vm->state < AERIE_VM_DYING)
-		file = aerie_console_open(vm);
+		file = aerie_console_open(vm->console);
 	else
 		file = ERR_PTR(aerie_refuse(&why, -ENOENT, AERIE_A_NAME,
 					    "the VM is being destroyed"));
