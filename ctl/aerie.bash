@@ -23,6 +23,13 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	-n | --nic)
+		words="host $(for each in /sys/class/net/*/bridge; do
+			[[ -e $each ]] && basename "${each%/bridge}"
+		done)"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+		;;
 	--files)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")

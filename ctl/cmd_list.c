@@ -123,6 +123,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 	bool ended = vm->stop_kind != AERIE_STOP_NONE;
 	struct json json = { .f = stdout };
 	struct out_table *vcpus = vcpu_table(vm), *mitigations = host_mitigations(host);
+	struct out_table *nics = nic_table(vm->nic, vm->nr_nic);
 	const struct field fields[] = {
 		{ "name", OUT_STR, { .str = vm->name } },
 		{ "id", OUT_U64, { .u64 = vm->id } },
@@ -150,6 +151,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		for (i = 0; i < nr; i++)
 			out_json(&json, fields[i].name, fields[i].type, &fields[i].val);
 		out_table_json(vcpus, &json, "threads");
+		out_table_json(nics, &json, "interfaces");
 		out_table_json(mitigations, &json, "mitigations");
 		json_close(&json, '}');
 	} else {
@@ -161,9 +163,14 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		putchar('\n');
 		out_table_text(vcpus, stdout);
 		putchar('\n');
+		if (vm->nr_nic) {
+			out_table_text(nics, stdout);
+			putchar('\n');
+		}
 		out_table_text(mitigations, stdout);
 	}
 	out_table_free(vcpus);
+	out_table_free(nics);
 	out_table_free(mitigations);
 }
 

@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "mem.h"
+#include "nic.h"
 #include "text.h"
 
 #define DEFAULT_MEMORY	(512ull << 20)
@@ -26,6 +27,8 @@
 	  .help = "module of a multiboot image" },			\
 	{ .name = "disk", .letter = 'd', .arg = "FILE", .many = true,	\
 	  .help = "disk: FILE[,ro][,serial=TEXT], an image or block device" }, \
+	{ .name = "nic", .letter = 'n', .arg = "BRIDGE", .many = true,	\
+	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
 	{ .name = "name", .arg = "NAME",				\
 	  .help = "the VM's name, as the operand VM" }
 
@@ -65,6 +68,8 @@ struct recipe {
 	size_t nr_modules;
 	struct disk disk[AERIE_DISKS_MAX];
 	size_t nr_disks;
+	struct nic nic[AERIE_NICS_MAX];
+	size_t nr_nics;
 };
 
 static int open_file(const struct args *args, const char *name, const char *option,
@@ -167,6 +172,8 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 	if (modules > AERIE_MODULES_MAX)
 		return usage(args, "more than %d modules", AERIE_MODULES_MAX);
 	status = read_disks(args, r);
+	if (status == STATUS_OK)
+		status = read_nics(args, r->nic, &r->nr_nics);
 	if (status != STATUS_OK)
 		return status;
 	if (!args_has(args, "kernel"))
@@ -261,6 +268,7 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 			 r->nr_modules * sizeof(r->module[0]));
 	if (r->nr_disks)
 		put_disks(msg, r);
+	put_nics(msg, r->nic, r->nr_nics);
 	if (r->append)
 		put_str(msg, AERIE_A_CMDLINE, r->append);
 	return conn_call(conn, msg, read_id, id, e);
@@ -303,6 +311,10 @@ static void fail_create(const struct args *args, const struct recipe *r,
 		complain(name, "cannot create: --disk %s %s", r->disk[0].path, e->msg);
 	else if (e->attr == AERIE_A_DISK_LIST)
 		complain(name, "cannot create: one of the disks %s", e->msg);
+	else if (e->attr == AERIE_A_NIC_LIST && r->nr_nics == 1)
+		complain(name, "cannot create: --nic %s %s", args_value(args, "nic"), e->msg);
+	else if (e->attr == AERIE_A_NIC_LIST)
+		complain(name, "cannot create: one of the network interfaces %s", e->msg);
 	else
 		fail(name, "cannot create", e);
 }

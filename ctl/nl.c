@@ -64,6 +64,11 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_COST_SWITCH] = { .type = NLA_U64 },
 	[AERIE_A_COST_HOST_STATE] = { .type = NLA_U64 },
 	[AERIE_A_COST_MITIGATIONS] = { .type = NLA_U64 },
+	[AERIE_A_NIC_LIST] = { .type = NLA_NESTED },
+	[AERIE_A_NIC] = { .type = NLA_NESTED },
+	[AERIE_A_BRIDGE] = { .type = NLA_STRING },
+	[AERIE_A_MAC] = { .minlen = 6, .maxlen = 6 },
+	[AERIE_A_IFINDEX] = { .type = NLA_U32 },
 };
 
 /* What the user calls an attribute. */
@@ -77,6 +82,7 @@ static const char *attr_option(int attr)
 	case AERIE_A_MODULE_FDS:	return "--module";
 	case AERIE_A_CMDLINE:		return "--append";
 	case AERIE_A_DISK_LIST:		return "--disk";
+	case AERIE_A_NIC_LIST:		return "--nic";
 	case AERIE_A_VCPU_ID:		return "--vcpu";
 	default:			return NULL;
 	}

@@ -248,3 +248,27 @@ unsigned int text_distance(const char *a, const char *b)
 	}
 	return row[lb];
 }
+
+bool parse_mac(const char *s, uint8_t mac[MAC_LEN])
+{
+	uint8_t out[MAC_LEN];
+	unsigned int byte;
+	size_t i;
+
+	for (i = 0; i < MAC_LEN; i++, s += 3) {
+		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) ||
+		    s[2] != (i < MAC_LEN - 1 ? ':' : '\0'))
+			return false;
+		sscanf(s, "%2x", &byte);
+		out[i] = (uint8_t)byte;
+	}
+	memcpy(mac, out, MAC_LEN);
+	return true;
+}
+
+const char *text_mac(const uint8_t mac[MAC_LEN], char buf[TEXT_LEN])
+{
+	snprintf(buf, TEXT_LEN, "%02x:%02x:%02x:%02x:%02x:%02x",
+		 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return buf;
+}

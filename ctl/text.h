@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MAC_LEN		6	/* bytes of an Ethernet address */
 #define TEXT_LEN	32	/* room for what the text_*() functions write */
 
 /*
@@ -19,6 +20,8 @@ bool parse_size(const char *s, uint64_t *bytes);
 /* "30", "30s", "10min", "1h30m", "500ms", "2d"; bare numbers are seconds. */
 bool parse_duration(const char *s, uint64_t *ns);
 bool parse_u32(const char *s, uint32_t *n);
+/* "52:54:00:12:34:56" */
+bool parse_mac(const char *s, uint8_t mac[MAC_LEN]);
 
 /* The rule of AERIE_A_NAME. */
 bool name_valid(const char *name);
@@ -29,6 +32,9 @@ const char *text_size(uint64_t bytes, char buf[TEXT_LEN]);
 const char *text_duration(uint64_t ns, char buf[TEXT_LEN]);
 /* Three significant figures where there is a fraction: "0.04", "1.3", "212" */
 const char *text_number(double value, char buf[TEXT_LEN]);
+
+/* "52:54:00:12:34:56" */
+const char *text_mac(const uint8_t mac[MAC_LEN], char buf[TEXT_LEN]);
 
 /* Edits that turn @a into @b: what somebody may have meant. */
 unsigned int text_distance(const char *a, const char *b);

@@ -67,6 +67,19 @@ static void read_vcpus(struct nlattr *list, struct vm *vm)
 	}
 }
 
+static void read_nic_list(struct nlattr *list, struct vm *vm)
+{
+	struct nlattr *tb[AERIE_A_MAX + 1];
+	struct nlattr *nest;
+	int rest;
+
+	nla_for_each_nested(nest, list, rest) {
+		if (vm->nr_nic == AERIE_NICS_MAX || !get_nest(nest, tb))
+			return;
+		get_nic(tb, &vm->nic[vm->nr_nic++]);
+	}
+}
+
 static void read_vm(struct nlattr **tb, void *arg)
 {
 	struct vm *vm = arg;
@@ -89,6 +102,8 @@ static void read_vm(struct nlattr **tb, void *arg)
 		vm->cmdline = nla_strdup(tb[AERIE_A_CMDLINE]);
 	if (tb[AERIE_A_VCPU_LIST])
 		read_vcpus(tb[AERIE_A_VCPU_LIST], vm);
+	if (tb[AERIE_A_NIC_LIST])
+		read_nic_list(tb[AERIE_A_NIC_LIST], vm);
 }
 
 enum status vm_get(const struct conn *conn, const char *name, struct vm *vm, struct refusal *e)

@@ -184,6 +184,16 @@ struct aerie_disk_config {
 	char serial[AERIE_SERIAL_LEN];
 };
 
+#define AERIE_IFNAME_LEN	16	/* of a host interface, with a terminating zero */
+#define AERIE_MAC_LEN		6
+
+/* A network interface; what is left open is filled in when it is made. */
+struct aerie_nic_config {
+	char bridge[AERIE_IFNAME_LEN];	/* or "": the host interface joins none */
+	u8 mac[AERIE_MAC_LEN];		/* the guest's; zero: one of its own */
+	u32 ifindex;			/* of the host interface, once it is made */
+};
+
 /* What a VM is made from; the caller keeps ownership until create succeeds. */
 struct aerie_vm_config {
 	char name[AERIE_NAME_LEN];
@@ -195,6 +205,8 @@ struct aerie_vm_config {
 	u32 nr_modules;
 	struct aerie_disk_config *disks;
 	u32 nr_disks;
+	struct aerie_nic_config *nics;
+	u32 nr_nics;
 	char *cmdline;			/* or NULL */
 };
 

@@ -60,6 +60,7 @@ completes "initrd.img vmlinuz aerie" create -i ""
 completes "256M 512M 1G 2G 4G" run --memory ""
 completes "256M 512M 1G 2G 4G" run --memory =
 completes "2G" run --memory = 2G
+completes "host" run --nic ho
 completes "10s 30s 1min 5min" stop web -t ""
 completes "" stat web --vcpu ""
 mkdir "$scratch/files"

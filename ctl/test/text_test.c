@@ -20,6 +20,25 @@ static uint64_t duration_of(const char *s)
 	return parse_duration(s, &n) ? n : UNTOUCHED;
 }
 
+TEST(addresses)
+{
+	uint8_t mac[MAC_LEN] = { 1, 1, 1, 1, 1, 1 };
+	char buf[TEXT_LEN];
+
+	EXPECT(parse_mac("52:54:00:aB:0c:ff", mac));
+	EXPECT(!strcmp(text_mac(mac, buf), "52:54:00:ab:0c:ff"));
+	EXPECT(!parse_mac("", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c:", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c:f", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c:ff:", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c:ff0", mac));
+	EXPECT(!parse_mac("52-54-00-ab-0c-ff", mac));
+	EXPECT(!parse_mac("52:54:00:ab:0c:0x", mac));
+	EXPECT(!parse_mac("+1:54:00:ab:0c:ff", mac));
+	EXPECT(!strcmp(text_mac(mac, buf), "52:54:00:ab:0c:ff"));
+}
+
 TEST(sizes_are_powers_of_1024)
 {
 	EXPECT_EQ(size_of("0"), 0);

@@ -13,13 +13,15 @@
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
- *                      {DISK_FD !, SERIAL};  > NAME, VM_ID
+ *                      {DISK_FD !, SERIAL}, NIC_LIST nest of nests {BRIDGE, MAC};
+ *                    > NAME, VM_ID
  *   VM_START         ! NAME
  *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
  *   VM_GET           ! NAME (do) or none (dump)
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
- *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE}
+ *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE},
+ *                      NIC_LIST nest of nests {IFINDEX u32, MAC, BRIDGE as it was given}
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
@@ -37,7 +39,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		2	/* raised with every change of this file */
+#define AERIE_ABI		3	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -46,6 +48,8 @@
 #define AERIE_MODULES_MAX	32	/* multiboot modules */
 #define AERIE_VCPUS_MAX		64
 #define AERIE_DISKS_MAX		16
+#define AERIE_NICS_MAX		8
+#define AERIE_BRIDGE_MAX	15	/* characters of a bridge's name */
 #define AERIE_SERIAL_MAX	20	/* characters of a disk's serial number */
 #define AERIE_MEMORY_MIN	(1ull << 20)
 #define AERIE_MEMORY_MAX	(1ull << 44)
@@ -124,6 +128,11 @@ enum aerie_attr {
 	AERIE_A_COST_SWITCH,	/* u64, TSC cycles */
 	AERIE_A_COST_HOST_STATE,/* u64 */
 	AERIE_A_COST_MITIGATIONS,/* u64 */
+	AERIE_A_NIC_LIST,	/* nest of AERIE_A_NIC nests */
+	AERIE_A_NIC,		/* nest */
+	AERIE_A_BRIDGE,		/* string, 1-15 characters; absent: joins none */
+	AERIE_A_MAC,		/* binary, 6 bytes; absent: made of VM's name and number */
+	AERIE_A_IFINDEX,	/* u32, of the host interface */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

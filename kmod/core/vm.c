@@ -328,6 +328,7 @@ void aerie_vm_config_free(struct aerie_vm_config *c)
 	for (i = 0; i < c->nr_disks; i++)
 		fput(c->disks[i].file);
 	kfree(c->disks);
+	kfree(c->nics);
 	kfree(c->cmdline);
 }
 
@@ -425,6 +426,8 @@ static int vm_virtio_create(struct aerie_vm *vm, struct aerie_why *why)
 
 	for (i = 0; !err && i < vm->config.nr_disks; i++)
 		err = aerie_virtio_blk_create(vm, &vm->config.disks[i], i, why);
+	for (i = 0; !err && i < vm->config.nr_nics; i++)
+		err = aerie_virtio_net_create(vm, &vm->config.nics[i], i, why);
 	return err;
 }
 

@@ -138,3 +138,23 @@ void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa)
 		return NULL;
 	return ref_kaddr(&ref, gpa);
 }
+
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	size_t size;
+	int err;
+
+	if (!aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref)) {
+		if (!aerie_mem_is_ram(mem, gpa, 1))
+			return -EFAULT;
+		err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		if (err)
+			return err;
+	}
+	/* What is in a frame is RAM: a large one is made only where all of it is. */
+	size = ref.large ? AERIE_LARGE_BYTES : PAGE_SIZE;
+	*addr = ref_kaddr(&ref, gpa);
+	*len = min_t(size_t, *len, size - (gpa & (size - 1)));
+	return 0;
+}

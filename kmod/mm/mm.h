@@ -180,6 +180,19 @@ int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp);
 void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa);
 
 /**
+ * aerie_mem_span() - make a run of guest memory resident, and say where it is
+ * @mem: the memory
+ * @gpa: guest physical address
+ * @addr: set to the host virtual address of the byte at @gpa
+ * @len: bytes wanted, at least 1; cut to what lies in one frame
+ * @gfp: as for aerie_mem_read()
+ *
+ * The address is good until the memory is cleared.
+ * Return: as aerie_mem_populate().
+ */
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp);
+
+/**
  * aerie_mem_fault() - serve a nested page fault
  * @mem: the memory
  * @gpa: faulting guest physical address

@@ -20,6 +20,7 @@
 static_assert(AERIE_NAME_LEN == AERIE_NAME_MAX + 1);
 static_assert(AERIE_VCPUS_MAX == AERIE_MAX_VCPUS);
 static_assert(AERIE_SERIAL_LEN == AERIE_SERIAL_MAX);
+static_assert(AERIE_IFNAME_LEN == AERIE_BRIDGE_MAX + 1);
 static_assert(AERIE_EXIT_BUCKETS == AERIE_HIST_BUCKETS);
 
 static const struct netlink_range_validation memory_range = {
@@ -36,6 +37,15 @@ static const struct nla_policy disk_list_policy[] = {
 	[AERIE_A_DISK] = NLA_POLICY_NESTED(disk_policy),
 };
 
+static const struct nla_policy nic_policy[] = {
+	[AERIE_A_BRIDGE] = { .type = NLA_NUL_STRING, .len = AERIE_BRIDGE_MAX },
+	[AERIE_A_MAC] = NLA_POLICY_EXACT_LEN(AERIE_MAC_LEN),
+};
+
+static const struct nla_policy nic_list_policy[] = {
+	[AERIE_A_NIC] = NLA_POLICY_NESTED(nic_policy),
+};
+
 static const struct nla_policy create_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	/* The cast: 6.1 does not promise to leave the range alone, but does. */
@@ -48,6 +58,7 @@ static const struct nla_policy create_policy[] = {
 	},
 	[AERIE_A_CMDLINE] = { .type = NLA_NUL_STRING, .len = AERIE_CMDLINE_MAX },
 	[AERIE_A_DISK_LIST] = NLA_POLICY_NESTED(disk_list_policy),
+	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
 };
 
 static const struct nla_policy name_policy[] = {

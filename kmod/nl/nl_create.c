@@ -10,6 +10,7 @@
  * a VM it knows of, or none.
  */
 #include <linux/blk_types.h>
+#include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
@@ -147,6 +148,48 @@ static int config_disks(struct aerie_vm_config *config, const struct nlattr *lis
 	return 0;
 }
 
+static int config_nic(struct aerie_nic_config *nic, const struct nlattr *nest,
+		      struct aerie_why *why)
+{
+	const struct nlattr *bridge = nla_find_nested(nest, AERIE_A_BRIDGE);
+	const struct nlattr *mac = nla_find_nested(nest, AERIE_A_MAC);
+
+	if (bridge)
+		strscpy(nic->bridge, nla_data(bridge), sizeof(nic->bridge));
+	if (bridge && !*nic->bridge)
+		return aerie_refuse(why, -EINVAL, AERIE_A_NIC_LIST, "has a bridge without a name");
+	if (!mac)
+		return 0;
+	memcpy(nic->mac, nla_data(mac), sizeof(nic->mac));
+	if (!is_valid_ether_addr(nic->mac))
+		return aerie_refuse(why, -EINVAL, AERIE_A_NIC_LIST,
+				    "has an address that is no station's: it is a group's, or zero");
+	return 0;
+}
+
+static int config_nics(struct aerie_vm_config *config, const struct nlattr *list,
+		       struct aerie_why *why)
+{
+	const struct nlattr *nest;
+	int rem, err;
+	u32 nr = 0;
+
+	nla_for_each_nested(nest, list, rem)
+		nr++;
+	if (nr > AERIE_NICS_MAX)
+		return aerie_refuse(why, -E2BIG, AERIE_A_NIC_LIST, "is one more than there can be");
+	config->nics = kcalloc(nr, sizeof(*config->nics), GFP_KERNEL_ACCOUNT);
+	if (nr && !config->nics)
+		return -ENOMEM;
+	nla_for_each_nested(nest, list, rem) {
+		err = config_nic(&config->nics[config->nr_nics], nest, why);
+		if (err)
+			return err;
+		config->nr_nics++;
+	}
+	return 0;
+}
+
 /* Fill a zeroed configuration; the caller calls aerie_vm_config_free() in either case. */
 static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		      struct aerie_why *why)
@@ -185,6 +228,12 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 	}
 	if (attrs[AERIE_A_DISK_LIST]) {
 		int err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
+
+		if (err)
+			return err;
+	}
+	if (attrs[AERIE_A_NIC_LIST]) {
+		int err = config_nics(config, attrs[AERIE_A_NIC_LIST], why);
 
 		if (err)
 			return err;

@@ -12,6 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
+#include <linux/uio.h>
 
 #include "aerie.h"
 #include "virtio/virtio.h"
@@ -152,20 +153,29 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	return 1;
 }
 
-void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
+void aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written)
 {
-	struct used_elem elem = { .id = chain->head, .len = written };
-	u16 slot = vq->next_used & (vq->size - 1);
+	struct used_elem elem = { .id = head, .len = written };
+	u16 slot = (vq->next_used + nth) & (vq->size - 1);
 
-	vq->requests++;
 	if (aerie_mem_write(mem_of(vq), vq->used + USED_RING + slot * sizeof(elem), &elem,
 			    sizeof(elem), GFP_KERNEL))
-		goto broken;
-	smp_wmb();	/* the entry before the index that covers it */
-	if (!put16(vq, vq->used + USED_IDX, ++vq->next_used))
-		return;
-broken:
-	aerie_virtio_broken(vq->vdev);
+		aerie_virtio_broken(vq->vdev);
+}
+
+void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr)
+{
+	vq->requests += nr;
+	vq->next_used += nr;
+	smp_wmb();	/* the entries before the index that covers them */
+	if (put16(vq, vq->used + USED_IDX, vq->next_used))
+		aerie_virtio_broken(vq->vdev);
+}
+
+void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
+{
+	aerie_vq_fill(vq, 0, chain->head, written);
+	aerie_vq_publish(vq, 1);
 }
 
 bool aerie_vq_kicks(struct aerie_vq *vq, bool on)
@@ -235,4 +245,31 @@ ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, 
 		       const void *buf, size_t len)
 {
 	return copy(vq, chain->bufs + chain->nr_in, chain->nr_out, off, (void *)buf, len, true);
+}
+
+int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 len, bool write,
+		  struct iov_iter *iter, struct kvec *segs, unsigned int nr)
+{
+	const struct aerie_vq_buf *b = write ? chain->bufs + chain->nr_in : chain->bufs;
+	unsigned int used = 0;
+	u32 left = len, off;
+	int err;
+
+	for (; left; b++) {
+		for (off = 0; off < b->len && left; used++) {
+			u32 want = min(left, b->len - off);
+
+			if (used == nr)
+				return -E2BIG;
+			segs[used].iov_len = want;
+			err = aerie_mem_span(mem_of(vq), b->gpa + off, &segs[used].iov_base,
+					     &segs[used].iov_len, GFP_KERNEL);
+			if (err)
+				return err;
+			off += segs[used].iov_len;
+			left -= segs[used].iov_len;
+		}
+	}
+	iov_iter_kvec(iter, write ? ITER_DEST : ITER_SOURCE, segs, used, len);
+	return 0;
 }

@@ -7,7 +7,8 @@
  * configuration changes and one for each queue.
  *
  * A doorbell queues the queue's work, which is all that happens on the vCPU. The work
- * serves requests until there are no more; no two of one queue run at once. A driver
+ * serves requests until there are no more, or does what its kind of device does with its
+ * queues; no two of one queue run at once. A driver
  * resets the device by writing status 0 and waits until it reads 0: the works are
  * ended by another work, because that sleeps. Before guest memory goes away, the
  * machine is quiet()ed: after that no work is queued until the next reset.
@@ -99,23 +100,27 @@ void aerie_virtio_broken(struct aerie_virtio *vdev)
 
 #define SERVING		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
 
-static bool may_serve(const struct aerie_vq *vq)
+bool aerie_vq_live(const struct aerie_vq *vq)
 {
 	u8 status = READ_ONCE(vq->vdev->s.status);
 
-	return READ_ONCE(vq->enabled) && !READ_ONCE(vq->vdev->stopped) &&
-	       (status & SERVING) == SERVING && !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	return READ_ONCE(vq->enabled) && (status & SERVING) == SERVING &&
+	       !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
-static void vq_work(struct work_struct *work)
+bool aerie_vq_may_serve(const struct aerie_vq *vq)
 {
-	struct aerie_vq *vq = container_of(work, struct aerie_vq, work);
+	return !READ_ONCE(vq->vdev->stopped) && aerie_vq_live(vq);
+}
+
+void aerie_vq_serve(struct aerie_vq *vq)
+{
 	bool more = false;
 	int n;
 
-	if (may_serve(vq))
+	if (aerie_vq_may_serve(vq))
 		aerie_vq_kicks(vq, false);
-	while (may_serve(vq)) {
+	while (aerie_vq_may_serve(vq)) {
 		n = aerie_vq_next(vq, vq->chain);
 		/* Requests that go away again: the rings lie over each other. */
 		if (n < 0 || (!n && more))
@@ -133,10 +138,20 @@ static void vq_work(struct work_struct *work)
 	}
 }
 
-static void vq_kick(struct aerie_virtio *vdev, unsigned int index)
+static void vq_work(struct work_struct *work)
 {
-	if (index < vdev->nr_vqs && may_serve(&vdev->vqs[index]))
-		queue_work(workers, &vdev->vqs[index].work);
+	struct aerie_vq *vq = container_of(work, struct aerie_vq, work);
+
+	if (vq->vdev->ops->run)
+		vq->vdev->ops->run(vq);
+	else
+		aerie_vq_serve(vq);
+}
+
+void aerie_vq_kick(struct aerie_vq *vq)
+{
+	if (aerie_vq_may_serve(vq))
+		queue_work(workers, &vq->work);
 }
 
 static void vq_reset(struct aerie_vq *vq)
@@ -181,6 +196,17 @@ static void works_cancel(struct aerie_virtio *vdev)
 		cancel_work_sync(&vdev->vqs[i].work);
 }
 
+/* No queue may be served any more: end what is under way. */
+static void serving_end(struct aerie_virtio *vdev)
+{
+	works_cancel(vdev);
+	if (!vdev->ops->drain)
+		return;
+	vdev->ops->drain(vdev);
+	/* What came to an end has kicked them again. */
+	works_cancel(vdev);
+}
+
 /* Nothing is served any more: what the driver has set up is forgotten. */
 static void state_reset(struct aerie_virtio *vdev)
 {
@@ -203,7 +229,7 @@ static void reset_work(struct work_struct *work)
 {
 	struct aerie_virtio *vdev = container_of(work, struct aerie_virtio, reset_work);
 
-	works_cancel(vdev);
+	serving_end(vdev);
 	state_reset(vdev);
 }
 
@@ -231,7 +257,7 @@ static void virtio_quiesce(struct aerie_dev *dev)
 	WRITE_ONCE(vdev->stopped, true);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	cancel_work_sync(&vdev->reset_work);
-	works_cancel(vdev);
+	serving_end(vdev);
 }
 
 static void virtio_reset(struct aerie_dev *dev)
@@ -322,6 +348,8 @@ static u16 vector_of(const struct aerie_virtio *vdev, u16 val)
 static void status_write(struct aerie_virtio *vdev, u8 val)
 {
 	struct aerie_virtio_state *s = &vdev->s;
+	unsigned int i;
+	bool up;
 
 	if (!val) {
 		reset_begin(vdev);
@@ -332,7 +360,11 @@ static void status_write(struct aerie_virtio *vdev, u8 val)
 	if (val & VIRTIO_CONFIG_S_FEATURES_OK && !(s->status & VIRTIO_CONFIG_S_FEATURES_OK) &&
 	    !(s->driver_features & BIT_ULL(VIRTIO_F_VERSION_1)))
 		val &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	up = val & ~s->status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->ops->run;
 	WRITE_ONCE(s->status, val);
+	/* Work may be there that no kick comes for. */
+	for (i = 0; up && i < vdev->nr_vqs; i++)
+		aerie_vq_kick(&vdev->vqs[i]);
 }
 
 /* False where the driver does what none may do. */
@@ -447,13 +479,30 @@ static u8 isr_read(struct aerie_virtio *vdev)
 	return isr;
 }
 
-static u64 device_read(const struct aerie_virtio *vdev, u64 off, unsigned int size)
+static u64 device_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
 {
+	unsigned long flags;
 	u64 val = 0;
 
+	raw_spin_lock_irqsave(&vdev->lock, flags);
 	if (off < vdev->config_len)
 		memcpy(&val, vdev->config + off, min_t(u64, size, vdev->config_len - off));
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	return val;
+}
+
+void aerie_virtio_config_set(struct aerie_virtio *vdev, void *dst, const void *src, size_t len)
+{
+	unsigned long flags;
+	bool tell;
+
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	memcpy(dst, src, len);
+	vdev->s.generation++;
+	tell = vdev->s.status & VIRTIO_CONFIG_S_DRIVER_OK;
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	if (tell)
+		config_changed(vdev);
 }
 
 static u64 regs_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
@@ -476,7 +525,8 @@ static void regs_write(struct aerie_virtio *vdev, u64 off, unsigned int size, u6
 		common_access(vdev, off, size, val, true);
 		break;
 	case PAGE_NOTIFY:
-		vq_kick(vdev, off % REGS_PAGE / NOTIFY_STEP);
+		if (off % REGS_PAGE / NOTIFY_STEP < vdev->nr_vqs)
+			aerie_vq_kick(&vdev->vqs[off % REGS_PAGE / NOTIFY_STEP]);
 		break;
 	}
 }
@@ -662,6 +712,8 @@ static void virtio_destroy(struct aerie_dev *dev)
 {
 	struct aerie_virtio *vdev = from_dev(dev);
 
+	if (vdev->ops->detach)
+		vdev->ops->detach(vdev);
 	virtio_quiesce(dev);
 	aerie_pci_unplug(&vdev->pci);
 	aerie_msix_fini(&vdev->pci);

@@ -12,9 +12,11 @@
 #include "dev/pci.h"
 
 struct aerie_virtio;
+struct iov_iter;
+struct kvec;
 
 #define AERIE_VQ_SIZE		256	/* descriptors a queue has at the most */
-#define AERIE_VQ_MAX		16	/* queues of a device */
+#define AERIE_VQ_MAX		17	/* queues of a device */
 
 /* One buffer of a chain: guest memory, read by the device or written by it. */
 struct aerie_vq_buf {
@@ -78,6 +80,11 @@ struct aerie_vq {
  * @serve: take one request: data in and out, then aerie_vq_done(); may sleep
  * @reset: the driver has reset the device; or NULL; may sleep
  * @free: give back what the device holds, itself included
+ * @run: what a queue's work does, where that is not to serve one request after the other;
+ *	 called after a kick, aerie_vq_kick(), and once the driver is up; or NULL; may sleep
+ * @drain: queues are not served any more, until the driver is up again: give up what
+ *	   waits; no queue's work runs; may sleep; or NULL
+ * @detach: the device goes: see that nobody calls aerie_vq_kick() any more; may sleep; or NULL
  */
 struct aerie_virtio_ops {
 	u16 id;
@@ -85,6 +92,9 @@ struct aerie_virtio_ops {
 	void (*serve)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
 	void (*reset)(struct aerie_virtio *vdev);
 	void (*free)(struct aerie_virtio *vdev);
+	void (*run)(struct aerie_vq *vq);
+	void (*drain)(struct aerie_virtio *vdev);
+	void (*detach)(struct aerie_virtio *vdev);
 };
 
 /* What a driver sees of a device besides queues. */
@@ -159,6 +169,28 @@ void aerie_virtio_broken(struct aerie_virtio *vdev);
 /* Tell the driver about used buffers. Context: any up to hard interrupt. */
 void aerie_virtio_interrupt(struct aerie_vq *vq);
 
+/* May its rings be touched? Context: any. */
+bool aerie_vq_live(const struct aerie_vq *vq);
+/* And does the machine run? Context: any. */
+bool aerie_vq_may_serve(const struct aerie_vq *vq);
+
+/* Have the queue's work run, where it may. Context: any up to hard interrupt. */
+void aerie_vq_kick(struct aerie_vq *vq);
+
+/* Serve requests until there are no more. Context: the queue's work. */
+void aerie_vq_serve(struct aerie_vq *vq);
+
+/**
+ * aerie_virtio_config_set() - change the device's own configuration, and say so
+ * @vdev: the device
+ * @dst: where, in what vdev->config points at
+ * @src: new content
+ * @len: bytes
+ *
+ * Context: any up to hard interrupt.
+ */
+void aerie_virtio_config_set(struct aerie_virtio *vdev, void *dst, const void *src, size_t len);
+
 /* The queues' workers: module load and unload. */
 int aerie_virtio_start(void);
 void aerie_virtio_stop(void);
@@ -182,6 +214,30 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain);
  * @written: bytes written to its buffers
  */
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written);
+
+/**
+ * aerie_vq_back() - leave requests that were taken last to be taken again
+ * @vq: the queue
+ * @nr: how many, of those not given back
+ */
+static inline void aerie_vq_back(struct aerie_vq *vq, unsigned int nr)
+{
+	vq->next_avail -= nr;
+}
+
+/**
+ * aerie_vq_fill() - prepare to give a request back
+ * @vq: the queue
+ * @nth: requests that have been prepared before it
+ * @head: descriptor that names it
+ * @written: bytes written to its buffers
+ *
+ * The driver sees nothing of it until aerie_vq_publish(), and then all at once.
+ */
+void aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written);
+
+/* Give back @nr requests that have been prepared; not 0. */
+void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr);
 
 /**
  * aerie_vq_kicks() - ask the driver to kick, or not to
@@ -211,10 +267,29 @@ ssize_t aerie_vq_read(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u
 ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
 		       const void *buf, size_t len);
 
+/**
+ * aerie_vq_iter() - go over the buffers of a request in place
+ * @vq: the queue
+ * @chain: the request
+ * @len: bytes, from the start of its side; 1 to what there are
+ * @write: of what the device writes; else of what it reads
+ * @iter: made to go over them
+ * @segs: for it
+ * @nr: room in @segs
+ *
+ * Good until the queue is served no more. Context: may sleep; the queue's work.
+ * Return: 0, -EFAULT where a buffer is not RAM, -E2BIG where it takes more of @segs,
+ * -ENOMEM.
+ */
+int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 len, bool write,
+		  struct iov_iter *iter, struct kvec *segs, unsigned int nr);
+
 /* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
 
 int aerie_virtio_rng_create(struct aerie_vm *vm);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
+			    unsigned int nr, struct aerie_why *why);
+int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic,
 			    unsigned int nr, struct aerie_why *why);
 
 #endif

@@ -7,8 +7,9 @@ import os
 from lablib import cpio, host
 
 INIT = os.path.join(host.HERE, "guest-init")
-# What the power button takes, ACPI's button driver and its input device; and virtio.
-MODULES = ("button", "evdev", "virtio_pci", "virtio_blk", "virtio_rng")
+# What the power button takes, ACPI's button driver and its input device; virtio, VLANs.
+MODULES = ("button", "evdev", "virtio_pci", "virtio_blk", "virtio_rng",
+           "virtio_net", "8021q")
 
 
 def write(f, kernel, busybox):

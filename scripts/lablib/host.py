@@ -25,8 +25,9 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 # Nothing but the channel's is loaded before the command asks for it.
 MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
-           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos")
-PROGRAMS = ("bash", "kmod")
+           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "8021q", "veth",
+           "nf_tables", "sch_ingress", "cls_matchall", "vhost_net")
+PROGRAMS = ("bash", "kmod", "ip", "tc")
 
 
 class Error(Exception):
