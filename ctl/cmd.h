@@ -7,7 +7,7 @@
 #include "nl.h"
 #include "vm.h"
 
-extern const struct option_def opts_plain[], opts_run[], opts_create[], opts_stop[],
+extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[];
 
 enum status cmd_run(const struct args *args);
@@ -39,9 +39,9 @@ struct console {
 	struct events events;
 };
 
-/* Open a VM's console; events are listened to from before it. */
+/* Open a VM's console, or with hvc the virtio console; events are listened to from before it. */
 enum status console_open(struct console *con, const struct conn *conn, const char *name,
-			 struct refusal *e);
+			 bool hvc, struct refusal *e);
 void console_close(struct console *con);
 
 /**

@@ -140,6 +140,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		{ "exits/s", OUT_REAL, exits_per_s(vm) },
 		{ "uptime", OUT_TIME, { .u64 = vm->uptime_ns, .none = !vm->uptime_ns } },
 		{ "tty", OUT_STR, { .str = vm->tty, .none = !*vm->tty } },
+		{ "hvc_tty", OUT_STR, { .str = vm->hvc_tty, .none = !*vm->hvc_tty } },
 		{ "append", OUT_STR, { .str = vm->cmdline, .none = !vm->cmdline } },
 		{ "backend", OUT_STR, { .str = host->backend } },
 	};

@@ -29,6 +29,8 @@
 	  .help = "disk: FILE[,ro][,serial=TEXT], an image or block device" }, \
 	{ .name = "nic", .letter = 'n', .arg = "BRIDGE", .many = true,	\
 	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
+	{ .name = "hvc",						\
+	  .help = "a virtio console beside the serial port, hvc0" },	\
 	{ .name = "name", .arg = "NAME",				\
 	  .help = "the VM's name, as the operand VM" }
 
@@ -70,6 +72,7 @@ struct recipe {
 	size_t nr_disks;
 	struct nic nic[AERIE_NICS_MAX];
 	size_t nr_nics;
+	bool hvc;
 };
 
 static int open_file(const struct args *args, const char *name, const char *option,
@@ -164,6 +167,7 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 		return usage(args, "--memory %s is not a multiple of 4K", memory);
 	if (vcpus && (!parse_u32(vcpus, &r->vcpus) || !r->vcpus || r->vcpus > AERIE_VCPUS_MAX))
 		return usage(args, "--vcpus '%s' is not 1 to %d", vcpus, AERIE_VCPUS_MAX);
+	r->hvc = args_has(args, "hvc");
 	r->append = args_value(args, "append");
 	if (r->append && strlen(r->append) > AERIE_CMDLINE_MAX)
 		return usage(args, "--append is longer than %d characters", AERIE_CMDLINE_MAX);
@@ -269,6 +273,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	if (r->nr_disks)
 		put_disks(msg, r);
 	put_nics(msg, r->nic, r->nr_nics);
+	if (r->hvc)
+		put_data(msg, AERIE_A_HVC, NULL, 0);
 	if (r->append)
 		put_str(msg, AERIE_A_CMDLINE, r->append);
 	return conn_call(conn, msg, read_id, id, e);
@@ -339,7 +345,7 @@ static enum status run(const struct conn *conn, const struct args *args, const s
 
 	strcpy(vm.name, r->name);
 	if (attach)
-		status = console_open(&con, conn, r->name, &e);
+		status = console_open(&con, conn, r->name, false, &e);
 	if (status == STATUS_OK) {
 		status = conn_vm_call(conn, AERIE_CMD_VM_START, r->name, NULL, NULL, &e);
 		if (status != STATUS_OK && attach)

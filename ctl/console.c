@@ -65,14 +65,19 @@ static void read_fd(struct nlattr **tb, void *arg)
 }
 
 enum status console_open(struct console *con, const struct conn *conn, const char *name,
-			 struct refusal *e)
+			 bool hvc, struct refusal *e)
 {
+	struct nl_msg *msg;
 	enum status status = events_open(&con->events, conn, e);
 
 	con->fd = -1;
 	if (status != STATUS_OK)
 		return status;
-	status = conn_vm_call(conn, AERIE_CMD_CONSOLE_OPEN, name, read_fd, &con->fd, e);
+	msg = conn_request(conn, AERIE_CMD_CONSOLE_OPEN, 0);
+	put_str(msg, AERIE_A_NAME, name);
+	if (hvc)
+		put_data(msg, AERIE_A_HVC, NULL, 0);
+	status = conn_call(conn, msg, read_fd, &con->fd, e);
 	if (status == STATUS_OK && con->fd < 0) {
 		*e = (struct refusal){ .err = EBADMSG, .msg = "the module gave no descriptor" };
 		status = STATUS_FAILED;
@@ -281,6 +286,12 @@ enum status console_attach(struct console *con, const struct conn *conn, const s
 	return STATUS_OK;
 }
 
+const struct option_def opts_console[] = {
+	{ .name = "hvc", .help = "the virtio console, hvc0, not the serial port" },
+	OPTION_QUIET,
+	OPTION_END
+};
+
 enum status cmd_console(const struct args *args)
 {
 	char buf[AERIE_NAME_MAX + 1];
@@ -297,7 +308,7 @@ enum status cmd_console(const struct args *args)
 	name = vm_resolve(&conn, args->operand[0], buf);
 	status = vm_get(&conn, name, &vm, &e);
 	if (status == STATUS_OK)
-		status = console_open(&con, &conn, name, &e);
+		status = console_open(&con, &conn, name, args_has(args, "hvc"), &e);
 	if (status == STATUS_OK) {
 		status = console_attach(&con, &conn, &vm, args, &last);
 		console_close(&con);

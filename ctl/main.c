@@ -87,7 +87,7 @@ const struct command commands[] = {
 	}, {
 		.name = "console", .operands = "VM", .min_operands = 1, .max_operands = 1,
 		.summary = "attach to a VM's console",
-		.options = opts_plain, .run = cmd_console,
+		.options = opts_console, .run = cmd_console,
 		.more =
 "  aerie console web\n\n"
 "What was printed before comes first. On a terminal every key goes to the guest but\n"

@@ -61,6 +61,7 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_MITIGATION_WHERE] = { .type = NLA_STRING },
 	[AERIE_A_MITIGATION_ACTIVE] = { .type = NLA_U8 },
 	[AERIE_A_HW_STATE] = { .type = NLA_STRING },
+	[AERIE_A_HVC_TTY] = { .type = NLA_STRING },
 	[AERIE_A_COST_SWITCH] = { .type = NLA_U64 },
 	[AERIE_A_COST_HOST_STATE] = { .type = NLA_U64 },
 	[AERIE_A_COST_MITIGATIONS] = { .type = NLA_U64 },

@@ -98,6 +98,7 @@ static void read_vm(struct nlattr **tb, void *arg)
 	vm->cpu_ns = get_u64(tb[AERIE_A_CPU_NS]);
 	vm->exits = get_u64(tb[AERIE_A_EXITS]);
 	get_str(tb[AERIE_A_TTY], vm->tty, sizeof(vm->tty));
+	get_str(tb[AERIE_A_HVC_TTY], vm->hvc_tty, sizeof(vm->hvc_tty));
 	if (tb[AERIE_A_CMDLINE])
 		vm->cmdline = nla_strdup(tb[AERIE_A_CMDLINE]);
 	if (tb[AERIE_A_VCPU_LIST])

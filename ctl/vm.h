@@ -16,7 +16,7 @@ struct vm {
 	uint32_t id, state, stop_kind, vcpus;
 	char reason[192];
 	uint64_t memory, resident, tables, uptime_ns, cpu_ns, exits;
-	char tty[32];
+	char tty[32], hvc_tty[32];
 	char *cmdline;
 	struct vm_vcpu vcpu[AERIE_VCPUS_MAX];
 	size_t nr_vcpu;

@@ -207,6 +207,7 @@ struct aerie_vm_config {
 	u32 nr_disks;
 	struct aerie_nic_config *nics;
 	u32 nr_nics;
+	bool hvc;			/* has a virtio console */
 	char *cmdline;			/* or NULL */
 };
 
@@ -240,6 +241,8 @@ struct aerie_vm {
 	struct aerie_pci *pci;
 	struct aerie_console *console;
 	const char *tty;		/* [c] the console's, "ttyAERIE0", or NULL */
+	struct aerie_console *hvc;	/* the virtio console's, or NULL */
+	const char *hvc_tty;		/* [c] */
 	u64 irq_sources[24];		/* per GSI: who drives it high; irq_lock */
 	raw_spinlock_t irq_lock;
 

@@ -13,7 +13,7 @@
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
- *                      {DISK_FD !, SERIAL}, NIC_LIST nest of nests {BRIDGE, MAC};
+ *                      {DISK_FD !, SERIAL}, NIC_LIST nest of nests {BRIDGE, MAC}, HVC flag;
  *                    > NAME, VM_ID
  *   VM_START         ! NAME
  *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
@@ -21,7 +21,8 @@
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
  *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE},
- *                      NIC_LIST nest of nests {IFINDEX u32, MAC, BRIDGE as it was given}
+ *                      NIC_LIST nest of nests {IFINDEX u32, MAC, BRIDGE as it was given},
+ *                      HVC_TTY
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
@@ -29,7 +30,7 @@
  *                      switch takes of every exit besides its handler, measured now on
  *                      the vCPU, else on the first: COST_SWITCH, COST_HOST_STATE,
  *                      COST_MITIGATIONS u64 in TSC cycles; the VM must run or be paused
- *   CONSOLE_OPEN     ! NAME                                  > FD s32, TTY
+ *   CONSOLE_OPEN     ! NAME; HVC flag (the serial port's)    > FD s32, TTY
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON
  */
@@ -133,6 +134,8 @@ enum aerie_attr {
 	AERIE_A_BRIDGE,		/* string, 1-15 characters; absent: joins none */
 	AERIE_A_MAC,		/* binary, 6 bytes; absent: made of VM's name and number */
 	AERIE_A_IFINDEX,	/* u32, of the host interface */
+	AERIE_A_HVC,		/* flag: the virtio console */
+	AERIE_A_HVC_TTY,	/* string */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -424,6 +424,8 @@ static int vm_virtio_create(struct aerie_vm *vm, struct aerie_why *why)
 	int err = aerie_virtio_rng_create(vm);
 	u32 i;
 
+	if (!err && vm->config.hvc)
+		err = aerie_virtio_console_create(vm);
 	for (i = 0; !err && i < vm->config.nr_disks; i++)
 		err = aerie_virtio_blk_create(vm, &vm->config.disks[i], i, why);
 	for (i = 0; !err && i < vm->config.nr_nics; i++)

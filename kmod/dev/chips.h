@@ -77,6 +77,8 @@ typedef size_t aerie_console_receive(void *arg, const u8 *buf, size_t len);
  * Context: may sleep. Return: the console or ERR_PTR().
  */
 struct aerie_console *aerie_console_create(aerie_console_receive *receive, void *arg);
+/* Nothing is received any more: the receiver goes. Context: any up to hard interrupt. */
+void aerie_console_mute(struct aerie_console *con);
 /* Its output ends, and nothing is received any more; NULL is none. Context: may sleep. */
 void aerie_console_destroy(struct aerie_console *con);
 /* The name of its host tty, "ttyAERIE0", which lives as long as the module; or NULL. */

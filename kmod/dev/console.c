@@ -330,15 +330,20 @@ struct aerie_console *aerie_console_create(aerie_console_receive *receive, void 
 	return con;
 }
 
-void aerie_console_destroy(struct aerie_console *con)
+void aerie_console_mute(struct aerie_console *con)
 {
 	unsigned long flags;
 
-	if (!con)
-		return;
 	raw_spin_lock_irqsave(&con->in_lock, flags);
 	con->receive = NULL;
 	raw_spin_unlock_irqrestore(&con->in_lock, flags);
+}
+
+void aerie_console_destroy(struct aerie_console *con)
+{
+	if (!con)
+		return;
+	aerie_console_mute(con);
 	tty_unwire(con);
 	cancel_delayed_work_sync(&con->work);
 	tty_detach(con);

@@ -59,10 +59,16 @@ static const struct nla_policy create_policy[] = {
 	[AERIE_A_CMDLINE] = { .type = NLA_NUL_STRING, .len = AERIE_CMDLINE_MAX },
 	[AERIE_A_DISK_LIST] = NLA_POLICY_NESTED(disk_list_policy),
 	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
+	[AERIE_A_HVC] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy name_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
+};
+
+static const struct nla_policy console_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_HVC] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy stat_policy[] = {
@@ -122,7 +128,7 @@ static const struct genl_ops family_ops[] = {
 	{
 		.cmd = AERIE_CMD_CONSOLE_OPEN,
 		.flags = GENL_ADMIN_PERM,
-		NL_POLICY(name_policy),
+		NL_POLICY(console_policy),
 		.doit = aerie_nl_console_open,
 	},
 };

@@ -207,6 +207,7 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 	config->nr_vcpus = 1;
 	if (attrs[AERIE_A_VCPUS])
 		config->nr_vcpus = nla_get_u32(attrs[AERIE_A_VCPUS]);
+	config->hvc = attrs[AERIE_A_HVC];
 
 	if (attrs[AERIE_A_CMDLINE]) {
 		config->cmdline = nla_strdup(attrs[AERIE_A_CMDLINE], GFP_KERNEL);

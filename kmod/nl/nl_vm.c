@@ -162,6 +162,8 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 	      put_usage(skb, vm, state, stats);
 	if (!err && vm->tty)
 		err = nla_put_string(skb, AERIE_A_TTY, vm->tty);
+	if (!err && vm->hvc_tty)
+		err = nla_put_string(skb, AERIE_A_HVC_TTY, vm->hvc_tty);
 	if (!err && vm->config.cmdline)
 		err = nla_put_string(skb, AERIE_A_CMDLINE, vm->config.cmdline);
 	return err ?: put_vcpus(skb, vm) ?: put_nics(skb, vm);
@@ -242,6 +244,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg = NULL;
 	struct file *file = NULL;
+	bool hvc = info->attrs[AERIE_A_HVC];
 	struct aerie_why why = {};
 	struct aerie_vm *vm;
 	void *hdr;
@@ -260,11 +263,14 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	err = mutex_lock_killable(&vm->lock);
 	if (err)
 		goto err_fd;
-	if (vm->state < AERIE_VM_DYING)
-		file = aerie_console_open(vm->console);
-	else
+	if (vm->state >= AERIE_VM_DYING)
 		file = ERR_PTR(aerie_refuse(&why, -ENOENT, AERIE_A_NAME,
 					    "the VM is being destroyed"));
+	else if (hvc && !vm->hvc)
+		file = ERR_PTR(aerie_refuse(&why, -ENODEV, AERIE_A_HVC,
+					    "the VM has no virtio console"));
+	else
+		file = aerie_console_open(hvc ? vm->hvc : vm->console);
 	mutex_unlock(&vm->lock);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
@@ -276,7 +282,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		goto err_file;
 	err = nla_put_s32(msg, AERIE_A_FD, fd) ?:
-	      nla_put_string(msg, AERIE_A_TTY, vm->tty ?: "");
+	      nla_put_string(msg, AERIE_A_TTY, (hvc ? vm->hvc_tty : vm->tty) ?: "");
 	if (err) {
 		nlmsg_free(msg);
 		goto err_file;
