@@ -95,7 +95,7 @@ static void ring_pop(struct aerie_net_queue *q)
 	if (ring_used(q) > AERIE_NET_RING / 2)
 		return;
 	smp_mb();	/* the room before the look whether it is stopped */
-	if (netif_tx_queue_stopped(txq)) {
+	if (netif_tx_queue_stopped(txq) && READ_ONCE(q->net->shown)) {
 		local_bh_disable();
 		netif_tx_wake_queue(txq);
 		local_bh_enable();

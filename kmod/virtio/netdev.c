@@ -200,6 +200,13 @@ static int refuse(struct aerie_why *why, int err, const struct netlink_ext_ack *
 	return aerie_refuse(why, err, AERIE_A_NIC_LIST, msg);
 }
 
+static void shown(struct virtio_net *net, bool on)
+{
+	spin_lock_bh(&net->link_lock);
+	WRITE_ONCE(net->shown, on);
+	spin_unlock_bh(&net->link_lock);
+}
+
 static int bridge_find(const char *name, struct net_device **bridge, struct aerie_why *why)
 {
 	*bridge = NULL;
@@ -240,6 +247,8 @@ int aerie_netdev_add(struct virtio_net *net, const char *name, struct aerie_why 
 	}
 	if (err)
 		unregister_netdevice(dev);
+	else
+		shown(net, true);
 out:
 	rtnl_unlock();
 	return err;
@@ -247,11 +256,8 @@ out:
 
 void aerie_netdev_del(struct virtio_net *net)
 {
-	spin_lock_bh(&net->link_lock);
-	net->gone = true;
-	spin_unlock_bh(&net->link_lock);
-	rtnl_lock();
-	if (net->dev->reg_state == NETREG_REGISTERED)
-		unregister_netdevice(net->dev);
-	rtnl_unlock();
+	if (!net->shown)
+		return;
+	shown(net, false);
+	unregister_netdev(net->dev);
 }
