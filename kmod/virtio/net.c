@@ -276,10 +276,11 @@ int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic, u
 		aerie_refuse(why, err, AERIE_A_NIC_LIST, "finds no free PCI slot");
 	if (err)
 		goto err_net;
-	/* From here on it is in the VM's list, and goes with the others. */
 	err = aerie_netdev_add(net, nic->bridge, why);
-	if (err)
+	if (err) {
+		aerie_device_remove(&net->vdev.dev);
 		return err;
+	}
 	memcpy(nic->mac, net->mac, ETH_ALEN);
 	nic->ifindex = net->dev->ifindex;
 	return 0;

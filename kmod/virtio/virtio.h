@@ -291,7 +291,12 @@ int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 l
 int aerie_virtio_rng_create(struct aerie_vm *vm);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
 			    unsigned int nr, struct aerie_why *why);
+/* @nic: its address and the host interface's number are filled in. */
 int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic,
 			    unsigned int nr, struct aerie_why *why);
+
+/* netdev.c: what all host interfaces share; module load and unload. */
+int aerie_netdev_start(void);
+void aerie_netdev_stop(void);
 
 #endif

@@ -29,11 +29,14 @@ network() {
 	booting=$1
 	APPEND="console=ttyS0 quiet aerie.run=\"ip addr add $2/24 dev eth0; ip link set eth0 up; mount -t sysfs none /sys 2>/dev/null; ip link set lo up\""
 	shift 2
-	boot "$booting" "$@" || return 1
-	# Its keyboard stays connected.
-	mkfifo "$SCRATCH/$booting.in"
-	aerie console "$booting" <"$SCRATCH/$booting.in" >/dev/null &
-	sleep 100000 >"$SCRATCH/$booting.in" &
+	boot "$booting" "$@" && keyboard "$booting"
+}
+# keyboard VM: connect one, until the VM stops.
+keyboard() {
+	rm -f "$SCRATCH/$1.in"
+	mkfifo "$SCRATCH/$1.in"
+	aerie console "$1" <"$SCRATCH/$1.in" >/dev/null &
+	sleep 100000 >"$SCRATCH/$1.in" &
 	on_exit "kill $!"
 }
 type_at() {
@@ -207,6 +210,7 @@ usleep 500000
 aerie stop -q --timeout 0 "$b"
 check "stopped: no carrier" is "$b-0" operstate down
 aerie start -q "$b"
+keyboard "$b"
 check "started: it is reached" soon 120 reached $B
 type_at "$b" "while :; do wget -q -O /dev/null http://$HOST:8000/file; done"
 usleep 500000
