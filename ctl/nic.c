@@ -67,7 +67,7 @@ void put_nics(struct nl_msg *msg, const struct nic *nics, size_t nr)
 			put_str(msg, AERIE_A_BRIDGE, nics[i].bridge);
 		if (nics[i].has_mac)
 			put_data(msg, AERIE_A_MAC, nics[i].mac, MAC_LEN);
-		nla_nest_end(msg, nest);
+		nla_nest_end_keep_empty(msg, nest);
 	}
 	nla_nest_end(msg, list);
 }

@@ -45,14 +45,18 @@ int aerie_devices_create(struct aerie_vm *vm)
 	return 0;
 }
 
+void aerie_device_remove(struct aerie_dev *dev)
+{
+	list_del(&dev->node);
+	dev->ops->destroy(dev);
+}
+
 void aerie_devices_destroy(struct aerie_vm *vm)
 {
 	struct aerie_dev *dev, *next;
 
-	list_for_each_entry_safe_reverse(dev, next, &vm->devs, node) {
-		list_del(&dev->node);
-		dev->ops->destroy(dev);
-	}
+	list_for_each_entry_safe_reverse(dev, next, &vm->devs, node)
+		aerie_device_remove(dev);
 }
 
 void aerie_devices_quiesce(struct aerie_vm *vm)

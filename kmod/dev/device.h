@@ -66,6 +66,14 @@ void aerie_device_add(struct aerie_vm *vm, struct aerie_dev *dev,
 		      const struct aerie_dev_ops *ops);
 
 /**
+ * aerie_device_remove() - take a device out of the VM and destroy it
+ * @dev: the device
+ *
+ * Context: may sleep; the VM is being built.
+ */
+void aerie_device_remove(struct aerie_dev *dev);
+
+/**
  * aerie_devices_quiesce() - see that no device accesses guest memory any more
  * @vm: the VM; vCPUs are parked
  *

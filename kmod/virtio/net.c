@@ -41,11 +41,9 @@ void aerie_net_carrier(struct virtio_net *net, bool on)
 	if (netif_carrier_ok(net->dev) == on)
 		return;
 	spin_lock_bh(&net->link_lock);
-	if (net->gone)
-		;
-	else if (on)
+	if (net->shown && on)
 		netif_carrier_on(net->dev);
-	else
+	else if (net->shown)
 		netif_carrier_off(net->dev);
 	spin_unlock_bh(&net->link_lock);
 }
@@ -149,9 +147,13 @@ static void net_drain(struct aerie_virtio *vdev)
 	u16 i;
 
 	aerie_net_carrier(net, false);
-	/* Transmission that has seen the driver up comes to its end. */
-	netif_tx_lock_bh(net->dev);
-	netif_tx_unlock_bh(net->dev);
+	/* Transmission that has seen the driver up comes to its end; where nobody comes by
+	 * the interface there is none.
+	 */
+	if (READ_ONCE(net->shown)) {
+		netif_tx_lock_bh(net->dev);
+		netif_tx_unlock_bh(net->dev);
+	}
 	for (i = 0; i < net->pairs; i++)
 		aerie_net_rx_drain(&net->queues[i]);
 }
@@ -274,10 +276,11 @@ int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic, u
 		aerie_refuse(why, err, AERIE_A_NIC_LIST, "finds no free PCI slot");
 	if (err)
 		goto err_net;
-	/* From here on it is in the VM's list, and goes with the others. */
 	err = aerie_netdev_add(net, nic->bridge, why);
-	if (err)
+	if (err) {
+		aerie_device_remove(&net->vdev.dev);
 		return err;
+	}
 	memcpy(nic->mac, net->mac, ETH_ALEN);
 	nic->ifindex = net->dev->ifindex;
 	return 0;

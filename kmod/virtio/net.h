@@ -86,7 +86,7 @@ struct aerie_net_queue {
  * @mac: the address it was made with
  * @pairs: of queues
  * @link_lock: config.status and the interface's carrier
- * @gone: the interface is being unregistered; link_lock
+ * @shown: the interface is registered, and is not about to go; changes under link_lock
  * @name: in debugfs
  * @queues: each pair's
  */
@@ -98,7 +98,7 @@ struct virtio_net {
 	u8 mac[ETH_ALEN];
 	u16 pairs;
 	spinlock_t link_lock;
-	bool gone;
+	bool shown;
 	char name[8];
 	struct aerie_net_queue *queues;
 };

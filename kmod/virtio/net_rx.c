@@ -28,15 +28,17 @@ static u32 ring_used(const struct aerie_net_queue *q)
 
 /* ---- The interface's end -------------------------------------------------- */
 
-static bool wanted(struct virtio_net *net, const struct sk_buff *skb)
+static bool wanted(const struct aerie_net_queue *q, const struct sk_buff *skb)
 {
+	const struct aerie_net_mode *mode = rcu_dereference_bh(q->net->mode);
 	u8 buf[ETH_HLEN + VLAN_HLEN];
 	unsigned int len = min_t(unsigned int, skb->len, sizeof(buf));
 	const u8 *head = skb_header_pointer(skb, 0, len, buf);
 
-	return head && len >= ETH_HLEN && skb->len <= AERIE_NET_FRAME_MAX &&
-	       aerie_net_mode_pass(rcu_dereference_bh(net->mode), net->vdev.s.driver_features,
-				   head, len);
+	/* Not all ways to transmit ask which queue there is. */
+	return q->index < mode->pairs && head && len >= ETH_HLEN &&
+	       skb->len <= AERIE_NET_FRAME_MAX &&
+	       aerie_net_mode_pass(mode, q->net->vdev.s.driver_features, head, len);
 }
 
 static void wake_work(struct aerie_net_queue *q)
@@ -68,7 +70,7 @@ netdev_tx_t aerie_net_xmit(struct sk_buff *skb, struct net_device *dev)
 	    ring_used(q) >= AERIE_NET_RING) {
 		atomic64_inc(&q->to_dropped);
 		dev_kfree_skb_any(skb);
-	} else if (!wanted(net, skb)) {
+	} else if (!wanted(q, skb)) {
 		dev_consume_skb_any(skb);
 	} else {
 		skb_tx_timestamp(skb);
@@ -95,7 +97,7 @@ static void ring_pop(struct aerie_net_queue *q)
 	if (ring_used(q) > AERIE_NET_RING / 2)
 		return;
 	smp_mb();	/* the room before the look whether it is stopped */
-	if (netif_tx_queue_stopped(txq)) {
+	if (netif_tx_queue_stopped(txq) && READ_ONCE(q->net->shown)) {
 		local_bh_disable();
 		netif_tx_wake_queue(txq);
 		local_bh_enable();

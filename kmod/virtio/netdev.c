@@ -26,6 +26,12 @@ static struct virtio_net *net_of(const struct net_device *dev)
 	return *(struct virtio_net **)netdev_priv(dev);
 }
 
+/* The guest is to tell everybody where it is, where its driver can. */
+static u16 announce(const struct virtio_net *net)
+{
+	return aerie_net_has(net, VIRTIO_NET_F_GUEST_ANNOUNCE) ? VIRTIO_NET_S_ANNOUNCE : 0;
+}
+
 static int netdev_open(struct net_device *dev)
 {
 	struct virtio_net *net = net_of(dev);
@@ -34,8 +40,7 @@ static int netdev_open(struct net_device *dev)
 	for (i = 0; i < net->pairs; i++)
 		aerie_net_tx_open(&net->queues[i]);
 	netif_tx_start_all_queues(dev);
-	/* Who has missed what the guest said meanwhile shall hear of it again. */
-	aerie_net_link(net, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE, 0);
+	aerie_net_link(net, VIRTIO_NET_S_LINK_UP | announce(net), 0);
 	return 0;
 }
 
@@ -54,8 +59,11 @@ static int netdev_stop(struct net_device *dev)
 /* The driver says how many pairs it uses; flows keep theirs. */
 static u16 select_queue(struct net_device *dev, struct sk_buff *skb, struct net_device *sb_dev)
 {
-	u16 pairs = READ_ONCE(rcu_dereference_bh(net_of(dev)->mode)->pairs);
+	u16 pairs;
 
+	rcu_read_lock();
+	pairs = rcu_dereference(net_of(dev)->mode)->pairs;
+	rcu_read_unlock();
 	return pairs == 1 ? 0 : reciprocal_scale(skb_get_hash(skb), pairs);
 }
 
@@ -159,6 +167,30 @@ static const struct ethtool_ops ethtool_ops = {
 	.get_ts_info = ethtool_op_get_ts_info,
 };
 
+/* On another bridge nobody knows the guest yet. */
+static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	const struct netdev_notifier_changeupper_info *info = ptr;
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_CHANGEUPPER && dev->netdev_ops == &netdev_ops && info->master &&
+	    info->linking)
+		aerie_net_link(net_of(dev), announce(net_of(dev)), 0);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block netdev_notifier = { .notifier_call = netdev_event };
+
+int aerie_netdev_start(void)
+{
+	return register_netdevice_notifier(&netdev_notifier);
+}
+
+void aerie_netdev_stop(void)
+{
+	unregister_netdevice_notifier(&netdev_notifier);
+}
+
 static const struct device_type netdev_type = { .name = "aerie" };
 
 int aerie_netdev_alloc(struct virtio_net *net, const char *vm)
@@ -198,6 +230,13 @@ static int refuse(struct aerie_why *why, int err, const struct netlink_ext_ack *
 	if (said && ((void *)said < (void *)extack || (void *)said >= (void *)(extack + 1)))
 		msg = said;
 	return aerie_refuse(why, err, AERIE_A_NIC_LIST, msg);
+}
+
+static void shown(struct virtio_net *net, bool on)
+{
+	spin_lock_bh(&net->link_lock);
+	WRITE_ONCE(net->shown, on);
+	spin_unlock_bh(&net->link_lock);
 }
 
 static int bridge_find(const char *name, struct net_device **bridge, struct aerie_why *why)
@@ -240,18 +279,19 @@ int aerie_netdev_add(struct virtio_net *net, const char *name, struct aerie_why 
 	}
 	if (err)
 		unregister_netdevice(dev);
+	else
+		shown(net, true);
 out:
 	rtnl_unlock();
+	/* A driver that is up already finds the carrier on. */
+	aerie_vq_kick(aerie_net_rx_vq(&net->queues[0]));
 	return err;
 }
 
 void aerie_netdev_del(struct virtio_net *net)
 {
-	spin_lock_bh(&net->link_lock);
-	net->gone = true;
-	spin_unlock_bh(&net->link_lock);
-	rtnl_lock();
-	if (net->dev->reg_state == NETREG_REGISTERED)
-		unregister_netdevice(net->dev);
-	rtnl_unlock();
+	if (!net->shown)
+		return;
+	shown(net, false);
+	unregister_netdev(net->dev);
 }

@@ -153,14 +153,17 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	return 1;
 }
 
-void aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written)
+bool aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written)
 {
 	struct used_elem elem = { .id = head, .len = written };
 	u16 slot = (vq->next_used + nth) & (vq->size - 1);
 
 	if (aerie_mem_write(mem_of(vq), vq->used + USED_RING + slot * sizeof(elem), &elem,
-			    sizeof(elem), GFP_KERNEL))
+			    sizeof(elem), GFP_KERNEL)) {
 		aerie_virtio_broken(vq->vdev);
+		return false;
+	}
+	return true;
 }
 
 void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr)
@@ -174,8 +177,8 @@ void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr)
 
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
 {
-	aerie_vq_fill(vq, 0, chain->head, written);
-	aerie_vq_publish(vq, 1);
+	if (aerie_vq_fill(vq, 0, chain->head, written))
+		aerie_vq_publish(vq, 1);
 }
 
 bool aerie_vq_kicks(struct aerie_vq *vq, bool on)

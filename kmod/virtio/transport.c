@@ -85,12 +85,16 @@ static void config_changed(struct aerie_virtio *vdev)
 void aerie_virtio_broken(struct aerie_virtio *vdev)
 {
 	unsigned long flags;
+	unsigned int i;
 	bool tell;
 
 	raw_spin_lock_irqsave(&vdev->lock, flags);
 	tell = !(vdev->s.status & VIRTIO_CONFIG_S_NEEDS_RESET) &&
 	       vdev->s.status & VIRTIO_CONFIG_S_DRIVER_OK;
 	vdev->s.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	/* Who has something waiting gives it up. */
+	for (i = 0; tell && vdev->ops->run && !vdev->stopped && i < vdev->nr_vqs; i++)
+		queue_work(workers, &vdev->vqs[i].work);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	if (tell)
 		config_changed(vdev);

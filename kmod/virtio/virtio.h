@@ -81,7 +81,8 @@ struct aerie_vq {
  * @reset: the driver has reset the device; or NULL; may sleep
  * @free: give back what the device holds, itself included
  * @run: what a queue's work does, where that is not to serve one request after the other;
- *	 called after a kick, aerie_vq_kick(), and once the driver is up; or NULL; may sleep
+ *	 called after a kick, aerie_vq_kick(), once the driver is up, and when it has
+ *	 broken the device; or NULL; may sleep
  * @drain: queues are not served any more, until the driver is up again: give up what
  *	   waits; no queue's work runs; may sleep; or NULL
  * @detach: the device goes: see that nobody calls aerie_vq_kick() any more; may sleep; or NULL
@@ -233,8 +234,9 @@ static inline void aerie_vq_back(struct aerie_vq *vq, unsigned int nr)
  * @written: bytes written to its buffers
  *
  * The driver sees nothing of it until aerie_vq_publish(), and then all at once.
+ * Return: false where that cannot be, which ends the device.
  */
-void aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written);
+bool aerie_vq_fill(struct aerie_vq *vq, unsigned int nth, u16 head, u32 written);
 
 /* Give back @nr requests that have been prepared; not 0. */
 void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr);
@@ -290,7 +292,12 @@ int aerie_virtio_rng_create(struct aerie_vm *vm);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
 			    unsigned int nr, struct aerie_why *why);
 int aerie_virtio_console_create(struct aerie_vm *vm);
+/* @nic: its address and the host interface's number are filled in. */
 int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic,
 			    unsigned int nr, struct aerie_why *why);
+
+/* netdev.c: what all host interfaces share; module load and unload. */
+int aerie_netdev_start(void);
+void aerie_netdev_stop(void);
 
 #endif

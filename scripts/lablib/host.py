@@ -26,7 +26,8 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
            "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "8021q", "veth",
-           "nf_tables", "sch_ingress", "cls_matchall", "vhost_net")
+           "dummy", "nf_tables", "sch_ingress", "cls_matchall", "act_gact",
+           "act_mirred", "vhost_net")
 PROGRAMS = ("bash", "kmod", "ip", "tc")
 
 

@@ -79,6 +79,17 @@ int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
 	return 0;
 }
 
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp)
+{
+	int err = aerie_mem_populate(mem, gpa, gfp);
+
+	if (err)
+		return err;
+	*addr = aerie_mem_kaddr(mem, gpa);
+	*len = min_t(size_t, *len, PAGE_SIZE - gpa % PAGE_SIZE);
+	return 0;
+}
+
 int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
 {
 	if (!aerie_mem_is_ram(mem, gpa, len))

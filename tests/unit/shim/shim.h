@@ -19,7 +19,7 @@
 #include <time.h>
 
 typedef uint8_t u8, __u8;
-typedef uint16_t u16, __u16, __le16;
+typedef uint16_t u16, __u16, __le16, __be16;
 typedef uint32_t u32, __u32, __le32;
 typedef uint64_t u64;
 typedef unsigned long long __u64, __le64;

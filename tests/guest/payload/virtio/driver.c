@@ -39,11 +39,9 @@ u32 ecam_read(u32 slot, u32 reg)
 
 /* ---- Devices -------------------------------------------------------------- */
 
-static u32 find(u32 id)
+static u32 find(u32 id, u32 slot)
 {
-	u32 slot;
-
-	for (slot = 0; slot < 32; slot++)
+	for (; slot < 32; slot++)
 		if (cf_read(slot, 0) == (0x1af4 | (0x1040 + id) << 16))
 			return slot;
 	return 0;
@@ -103,9 +101,9 @@ void msix_entry(const struct device *d, u32 i, u32 vector, bool masked)
 	mmio_write32(d->msix + 16 * i + 12, masked);
 }
 
-static bool probe(struct device *d, u32 id)
+bool probe(struct device *d, u32 id, u32 from)
 {
-	d->slot = find(id);
+	d->slot = find(id, from);
 	if (!d->slot)
 		return false;
 	cf_write(d->slot, 4, 0x6);		/* memory, bus master */
@@ -229,7 +227,7 @@ bool setup(void)
 		set_handler(VEC, on_queue);
 		set_handler(VEC_CONFIG, on_config);
 		set_handler(VEC_INTX, on_intx);
-		done = probe(&rng, 4) && probe(&blk, 2);
+		done = probe(&rng, 4, 0) && probe(&blk, 2, 0);
 	}
 	memset(data, 0, 4096);
 	queue_irqs = config_irqs = intx_irqs = 0;

@@ -61,6 +61,8 @@ void cf_write(u32 slot, u32 reg, u32 val);
 u8 cf_read8(u32 slot, u32 reg);
 u32 ecam_read(u32 slot, u32 reg);
 
+/* The first device of that kind in slot @from or after it. */
+bool probe(struct device *d, u32 id, u32 from);
 void msix_enable(const struct device *d, bool on, bool mask_all);
 void msix_entry(const struct device *d, u32 i, u32 vector, bool masked);
 

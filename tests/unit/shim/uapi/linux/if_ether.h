@@ -1,0 +1,2 @@
+#include "../../shim.h"
+#include <linux/if_ether.h>
