@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "disk.h"
 #include "mem.h"
 #include "text.h"
 
@@ -25,7 +26,7 @@
 	{ .name = "module", .arg = "FILE", .many = true,		\
 	  .help = "module of a multiboot image" },			\
 	{ .name = "disk", .letter = 'd', .arg = "FILE", .many = true,	\
-	  .help = "disk: FILE[,ro][,serial=TEXT], an image or block device" }, \
+	  .help = "disk: FILE[,OPTION...], an image or block device" },	\
 	{ .name = "name", .arg = "NAME",				\
 	  .help = "the VM's name, as the operand VM" }
 
@@ -50,7 +51,8 @@ const struct option_def opts_plain[] = {
 struct disk {
 	char *path;			/* owned */
 	char serial[AERIE_SERIAL_MAX + 1];
-	bool read_only;
+	bool read_only, direct;
+	struct disk_limit limit;
 	int fd;
 };
 
@@ -84,10 +86,11 @@ static int open_image(const struct args *args, const char *name, const char *opt
 	return open_file(args, name, option, path, O_RDONLY);
 }
 
-/* FILE[,ro][,serial=TEXT] */
+/* FILE[,OPTION...] */
 static enum status read_disk(const struct args *args, const char *text, struct disk *disk)
 {
 	char *word, *rest = xstrdup(text);
+	enum status status;
 
 	disk->path = strsep(&rest, ",");
 	if (!*disk->path)
@@ -95,8 +98,14 @@ static enum status read_disk(const struct args *args, const char *text, struct d
 	while ((word = strsep(&rest, ","))) {
 		if (!strcmp(word, "ro"))
 			disk->read_only = true;
-		else if (strncmp(word, "serial=", 7))
-			return usage(args, "--disk: '%s' is neither ro nor serial=TEXT", word);
+		else if (!strcmp(word, "direct"))
+			disk->direct = true;
+		else if (disk_limit_word(args, word, &disk->limit, &status)) {
+			if (status != STATUS_OK)
+				return status;
+		} else if (strncmp(word, "serial=", 7))
+			return usage(args, "--disk: '%s' is none of ro, direct, serial=TEXT, iops=N, "
+				     "bps=SIZE, burst=TIME", word);
 		else if (strlen(word + 7) > AERIE_SERIAL_MAX)
 			return usage(args, "--disk: the serial number '%s' is longer than %d characters",
 				     word + 7, AERIE_SERIAL_MAX);
@@ -201,7 +210,8 @@ static enum status open_recipe(const struct args *args, struct recipe *r)
 		struct disk *disk = &r->disk[i];
 
 		disk->fd = open_file(args, name, "--disk", disk->path,
-				     disk->read_only ? O_RDONLY : O_RDWR);
+				     (disk->read_only ? O_RDONLY : O_RDWR) |
+				     (disk->direct ? O_DIRECT : 0));
 		if (disk->fd < 0)
 			return STATUS_FAILED;
 	}
@@ -240,6 +250,7 @@ static void put_disks(struct nl_msg *msg, const struct recipe *r)
 		put_s32(msg, AERIE_A_DISK_FD, r->disk[i].fd);
 		if (*r->disk[i].serial)
 			put_str(msg, AERIE_A_SERIAL, r->disk[i].serial);
+		disk_limit_put(msg, &r->disk[i].limit);
 		nla_nest_end(msg, disk);
 	}
 	nla_nest_end(msg, list);

@@ -154,7 +154,12 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
 {
-	struct used_elem elem = { .id = chain->head, .len = written };
+	aerie_vq_used(vq, chain->head, written);
+}
+
+void aerie_vq_used(struct aerie_vq *vq, u16 head, u32 written)
+{
+	struct used_elem elem = { .id = head, .len = written };
 	u16 slot = vq->next_used & (vq->size - 1);
 
 	vq->requests++;

@@ -99,29 +99,45 @@ void aerie_virtio_broken(struct aerie_virtio *vdev)
 
 #define SERVING		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
 
-static bool may_serve(const struct aerie_vq *vq)
+/* So many requests at a time, then other works of the host have their turn. */
+#define RUN_REQUESTS	256u
+
+bool aerie_vq_live(const struct aerie_vq *vq)
 {
 	u8 status = READ_ONCE(vq->vdev->s.status);
 
-	return READ_ONCE(vq->enabled) && !READ_ONCE(vq->vdev->stopped) &&
-	       (status & SERVING) == SERVING && !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	return READ_ONCE(vq->enabled) && (status & SERVING) == SERVING &&
+	       !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static bool may_serve(const struct aerie_vq *vq)
+{
+	return !READ_ONCE(vq->vdev->stopped) && aerie_vq_live(vq);
 }
 
 static void vq_work(struct work_struct *work)
 {
 	struct aerie_vq *vq = container_of(work, struct aerie_vq, work);
+	const struct aerie_virtio_ops *ops = vq->vdev->ops;
+	unsigned int left = RUN_REQUESTS;
 	bool more = false;
 	int n;
 
 	if (may_serve(vq))
 		aerie_vq_kicks(vq, false);
 	while (may_serve(vq)) {
+		if (!left--) {
+			queue_work(workers, work);
+			break;
+		}
+		if (ops->ready && !ops->ready(vq))
+			break;
 		n = aerie_vq_next(vq, vq->chain);
 		/* Requests that go away again: the rings lie over each other. */
 		if (n < 0 || (!n && more))
 			aerie_virtio_broken(vq->vdev);
 		else if (n)
-			vq->vdev->ops->serve(vq, vq->chain);
+			ops->serve(vq, vq->chain);
 		else if (!aerie_vq_kicks(vq, true))
 			break;
 		else
@@ -131,12 +147,15 @@ static void vq_work(struct work_struct *work)
 			aerie_virtio_interrupt(vq);
 		cond_resched();
 	}
+	/* What was done on the side. */
+	if (ops->ready && aerie_vq_live(vq) && aerie_vq_must_signal(vq))
+		aerie_virtio_interrupt(vq);
 }
 
-static void vq_kick(struct aerie_virtio *vdev, unsigned int index)
+void aerie_vq_kick(struct aerie_vq *vq)
 {
-	if (index < vdev->nr_vqs && may_serve(&vdev->vqs[index]))
-		queue_work(workers, &vdev->vqs[index].work);
+	if (may_serve(vq))
+		queue_work(workers, &vq->work);
 }
 
 static void vq_reset(struct aerie_vq *vq)
@@ -181,6 +200,17 @@ static void works_cancel(struct aerie_virtio *vdev)
 		cancel_work_sync(&vdev->vqs[i].work);
 }
 
+/* No queue may be served any more: end what is under way. */
+static void serving_end(struct aerie_virtio *vdev)
+{
+	works_cancel(vdev);
+	if (!vdev->ops->drain)
+		return;
+	vdev->ops->drain(vdev);
+	/* What came to an end has kicked them again. */
+	works_cancel(vdev);
+}
+
 /* Nothing is served any more: what the driver has set up is forgotten. */
 static void state_reset(struct aerie_virtio *vdev)
 {
@@ -203,7 +233,7 @@ static void reset_work(struct work_struct *work)
 {
 	struct aerie_virtio *vdev = container_of(work, struct aerie_virtio, reset_work);
 
-	works_cancel(vdev);
+	serving_end(vdev);
 	state_reset(vdev);
 }
 
@@ -231,7 +261,25 @@ static void virtio_quiesce(struct aerie_dev *dev)
 	WRITE_ONCE(vdev->stopped, true);
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	cancel_work_sync(&vdev->reset_work);
-	works_cancel(vdev);
+	serving_end(vdev);
+}
+
+/* Go on after a quiesce() that no reset has followed. */
+static void virtio_resume(struct aerie_dev *dev)
+{
+	struct aerie_virtio *vdev = from_dev(dev);
+	unsigned long flags;
+	bool resetting;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	WRITE_ONCE(vdev->stopped, false);
+	resetting = vdev->resetting;
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	if (resetting)
+		queue_work(workers, &vdev->reset_work);
+	for (i = 0; i < vdev->nr_vqs; i++)
+		aerie_vq_kick(&vdev->vqs[i]);
 }
 
 static void virtio_reset(struct aerie_dev *dev)
@@ -447,13 +495,30 @@ static u8 isr_read(struct aerie_virtio *vdev)
 	return isr;
 }
 
-static u64 device_read(const struct aerie_virtio *vdev, u64 off, unsigned int size)
+static u64 device_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
 {
+	unsigned long flags;
 	u64 val = 0;
 
+	raw_spin_lock_irqsave(&vdev->lock, flags);
 	if (off < vdev->config_len)
 		memcpy(&val, vdev->config + off, min_t(u64, size, vdev->config_len - off));
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	return val;
+}
+
+void aerie_virtio_config_set(struct aerie_virtio *vdev, void *dst, const void *src, size_t len)
+{
+	unsigned long flags;
+	bool tell;
+
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	memcpy(dst, src, len);
+	vdev->s.generation++;
+	tell = vdev->s.status & VIRTIO_CONFIG_S_DRIVER_OK;
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	if (tell)
+		config_changed(vdev);
 }
 
 static u64 regs_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
@@ -476,7 +541,8 @@ static void regs_write(struct aerie_virtio *vdev, u64 off, unsigned int size, u6
 		common_access(vdev, off, size, val, true);
 		break;
 	case PAGE_NOTIFY:
-		vq_kick(vdev, off % REGS_PAGE / NOTIFY_STEP);
+		if (off % REGS_PAGE / NOTIFY_STEP < vdev->nr_vqs)
+			aerie_vq_kick(&vdev->vqs[off % REGS_PAGE / NOTIFY_STEP]);
 		break;
 	}
 }
@@ -714,6 +780,7 @@ const struct aerie_dev_ops aerie_virtio_dev_ops = {
 	.name = "virtio",
 	.destroy = virtio_destroy,
 	.quiesce = virtio_quiesce,
+	.resume = virtio_resume,
 	.reset = virtio_reset,
 	.record = &virtio_record,
 	.state = virtio_state,

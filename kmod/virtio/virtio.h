@@ -12,6 +12,7 @@
 #include "dev/pci.h"
 
 struct aerie_virtio;
+struct bio_vec;
 
 #define AERIE_VQ_SIZE		256	/* descriptors a queue has at the most */
 #define AERIE_VQ_MAX		16	/* queues of a device */
@@ -78,6 +79,10 @@ struct aerie_vq {
  * @serve: take one request: data in and out, then aerie_vq_done(); may sleep
  * @reset: the driver has reset the device; or NULL; may sleep
  * @free: give back what the device holds, itself included
+ * @ready: give back requests that were done on the side, and say whether another may be
+ *	   taken; who says no calls aerie_vq_kick() later; the queue's work; or NULL
+ * @drain: wait until no request is under way, and give them back where aerie_vq_live();
+ *	   no queue's work runs, none is kicked after it; may sleep; or NULL
  */
 struct aerie_virtio_ops {
 	u16 id;
@@ -85,6 +90,8 @@ struct aerie_virtio_ops {
 	void (*serve)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
 	void (*reset)(struct aerie_virtio *vdev);
 	void (*free)(struct aerie_virtio *vdev);
+	bool (*ready)(struct aerie_vq *vq);
+	void (*drain)(struct aerie_virtio *vdev);
 };
 
 /* What a driver sees of a device besides queues. */
@@ -159,6 +166,23 @@ void aerie_virtio_broken(struct aerie_virtio *vdev);
 /* Tell the driver about used buffers. Context: any up to hard interrupt. */
 void aerie_virtio_interrupt(struct aerie_vq *vq);
 
+/* May its rings be touched? Context: any. */
+bool aerie_vq_live(const struct aerie_vq *vq);
+
+/* Have the queue served, where it may be. Context: any up to hard interrupt. */
+void aerie_vq_kick(struct aerie_vq *vq);
+
+/**
+ * aerie_virtio_config_set() - change the device's own configuration, and say so
+ * @vdev: the device
+ * @dst: where, in what vdev->config points at
+ * @src: new content
+ * @len: bytes
+ *
+ * Context: any up to hard interrupt.
+ */
+void aerie_virtio_config_set(struct aerie_virtio *vdev, void *dst, const void *src, size_t len);
+
 /* The queues' workers: module load and unload. */
 int aerie_virtio_start(void);
 void aerie_virtio_stop(void);
@@ -182,6 +206,9 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain);
  * @written: bytes written to its buffers
  */
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written);
+
+/* The same by the descriptor that names the request. */
+void aerie_vq_used(struct aerie_vq *vq, u16 head, u32 written);
 
 /**
  * aerie_vq_kicks() - ask the driver to kick, or not to
@@ -211,10 +238,32 @@ ssize_t aerie_vq_read(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u
 ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off,
 		       const void *buf, size_t len);
 
+/* pin.c */
+
+/**
+ * aerie_vq_pin() - hold buffers of a request in place
+ * @vq: the queue
+ * @chain: the request
+ * @off: bytes to leave out, from the start of its side
+ * @len: bytes wanted
+ * @write: of what the device writes; else of what it reads
+ * @segs: filled in, each to be given to aerie_mem_unpin()
+ * @nr: room in @segs; on return how many there are, also after an error
+ *
+ * Context: may sleep.
+ * Return: bytes, fewer than @len where @segs or the buffers are at their end; -EFAULT
+ * where a buffer is not RAM, -ENOMEM.
+ */
+s64 aerie_vq_pin(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off, u64 len,
+		 bool write, struct bio_vec *segs, unsigned int *nr);
+
 /* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
 
 int aerie_virtio_rng_create(struct aerie_vm *vm);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
 			    unsigned int nr, struct aerie_why *why);
+/* As aerie_vm_disk_change(). vm->lock is held. */
+int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
+			    struct aerie_disk_info *info, struct aerie_why *why);
 
 #endif

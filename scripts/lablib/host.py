@@ -25,7 +25,8 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 # Nothing but the channel's is loaded before the command asks for it.
 MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
-           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos")
+           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "configfs",
+           "null_blk")
 PROGRAMS = ("bash", "kmod")
 
 
