@@ -16,15 +16,6 @@ image=$SCRATCH/image
 other=$SCRATCH/other
 truncate -s 16M "$image" "$other"
 
-# ask COMMAND TEXT: typed at the guest's shell it prints TEXT, after what was there before.
-ask() {
-	asked_before=$(wc -l <"$SCRATCH/$v.log")
-	tell "$v" "$1"
-	soon 20 answered "$2"
-}
-answered() {
-	tail -n "+$asked_before" "$SCRATCH/$v.log" | grep -qF -e "$1"
-}
 disk() {
 	aerie disk "$v" "$@"
 }

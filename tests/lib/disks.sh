@@ -23,6 +23,16 @@ sum() {
 	md5sum "$@" | cut -d ' ' -f 1
 }
 
+# ask COMMAND TEXT: typed at the shell of the guest $v it prints TEXT, after what was there before.
+ask() {
+	asked_before=$(wc -l <"$SCRATCH/$v.log")
+	tell "$v" "$1"
+	soon 20 answered "$2"
+}
+answered() {
+	tail -n "+$asked_before" "$SCRATCH/$v.log" | grep -qF -e "$1"
+}
+
 # null_disk NAME NANOSECONDS [SETTING=VALUE...]: $NULL_DISK is a disk of 64 MiB in memory,
 # each request to which takes that long. It fails where the host has none.
 null_disk() {
