@@ -80,11 +80,19 @@ files() {
 		}
 	done
 }
+# As after any power cut; 1: something was done.
+replayed() {
+	e2fsck -p "$SCRATCH/$1" >"$SCRATCH/fsck" 2>&1
+	[ $? -le 1 ] && grep -q 'recovering journal' "$SCRATCH/fsck"
+}
+whole() {
+	e2fsck -fn "$SCRATCH/$1" >"$SCRATCH/fsck" 2>&1 && return
+	sed 's/^/# /' "$SCRATCH/fsck"
+	return 1
+}
 for how in cached direct; do
-	# 1: it had to replay the journal, as after any power cut.
-	e2fsck -p "$SCRATCH/$how" >"$SCRATCH/fsck" 2>&1
-	check "$how: the journal is replayed" [ $? -le 1 ]
-	check "$how: the file system is whole" e2fsck -fn "$SCRATCH/$how" >>"$SCRATCH/fsck" 2>&1
+	check "$how: the journal is replayed" replayed "$how"
+	check "$how: the file system is whole" whole "$how"
 	check "$how: every commit is there" all "$how"
 done
 check "and every file" eval "files cached && files direct"
