@@ -364,6 +364,15 @@ static enum status run(const struct conn *conn, const struct args *args, const s
 	return status;
 }
 
+static enum status end(struct recipe *r, enum status status)
+{
+	size_t i;
+
+	for (i = 0; i < r->nr_disks; i++)
+		free(r->disk[i].path);
+	return status;
+}
+
 static enum status create_or_run(const struct args *args, bool and_run)
 {
 	struct recipe r = { .memory = DEFAULT_MEMORY, .vcpus = 1, .kernel = -1, .initrd = -1 };
@@ -379,7 +388,7 @@ static enum status create_or_run(const struct args *args, bool and_run)
 	if (status == STATUS_OK)
 		status = conn_open(&conn);
 	if (status != STATUS_OK)
-		return status;
+		return end(&r, status);
 
 	/* Between the two commands is no place to be interrupted at. */
 	sigemptyset(&signals);
@@ -396,7 +405,7 @@ static enum status create_or_run(const struct args *args, bool and_run)
 	else
 		say_created(args, &r, "created");
 	conn_close(&conn);
-	return status;
+	return end(&r, status);
 }
 
 enum status cmd_run(const struct args *args)

@@ -18,7 +18,9 @@ const struct command commands[] = {
 "and aerie destroy end it. With --console on a terminal, Ctrl-] detaches; without\n"
 "one the console is printed until the guest stops. The exit status is 1 when neither\n"
 "the guest powered itself off nor somebody stopped or destroyed it. A VM that cannot\n"
-"start is not kept.\n"
+"start is not kept.\n\n"
+"A disk's options: ro, read-only; serial=TEXT; direct, without the host's page cache;\n"
+"iops=N, bps=SIZE and burst=TIME, its limits a second and what may be made up for.\n"
 	}, {
 		.name = "create", .operands = "[VM]", .max_operands = 1,
 		.summary = "make a VM, do not start it",
