@@ -435,6 +435,8 @@ static void charge(struct aerie_blk *blk, const struct aerie_blk_ask *ask)
 	u64 bytes = ask->op == AERIE_BLK_READ || ask->op == AERIE_BLK_WRITE ? ask->len : 0;
 	unsigned int i;
 
+	if (!aerie_limit_on(&blk->limit))
+		return;
 	for (i = 0; ask->op == AERIE_BLK_ZEROES && i < ask->nr; i++)
 		bytes += ask->ranges[i].len;
 	spin_lock(&blk->limit_lock);
@@ -495,9 +497,11 @@ bool aerie_blk_ready(struct aerie_vq *vq)
 	/* Who offers the same again and again could have more under way than the ring has. */
 	if (queue->in_flight >= vq->size)
 		return false;
+	if (!aerie_limit_on(&blk->limit))
+		return true;
 	spin_lock(&blk->limit_lock);
 	now = aerie_now_ns();
-	wait = aerie_limit_on(&blk->limit) ? aerie_limit_wait(&blk->limit, now) : 0;
+	wait = aerie_limit_wait(&blk->limit, now);
 	spin_unlock(&blk->limit_lock);
 	if (wait)
 		aerie_timer_arm(&queue->timer, now + wait);

@@ -15,8 +15,8 @@
 
 void aerie_limit_set(struct aerie_limit *limit, u64 iops, u64 bps, u32 burst_ms, u64 now)
 {
-	limit->iops = iops;
-	limit->bps = bps;
+	WRITE_ONCE(limit->iops, iops);
+	WRITE_ONCE(limit->bps, bps);
 	limit->burst_ns = (u64)burst_ms * NSEC_PER_MSEC;
 	/* What can be made up for begins with what happens from now on. */
 	limit->ops_at = limit->bytes_at = now + limit->burst_ns;

@@ -3,6 +3,8 @@
 #ifndef AERIE_VIRTIO_BLK_LIMIT_H
 #define AERIE_VIRTIO_BLK_LIMIT_H
 
+#include <linux/compiler.h>
+
 #include "types.h"
 
 /**
@@ -23,10 +25,10 @@ struct aerie_limit {
 /* Set the rates; nothing has been used of them. @now: the time. */
 void aerie_limit_set(struct aerie_limit *limit, u64 iops, u64 bps, u32 burst_ms, u64 now);
 
-/* Does it limit anything? */
+/* Does it limit anything? Whoever asks may be a little early or late to see a change. */
 static inline bool aerie_limit_on(const struct aerie_limit *limit)
 {
-	return limit->iops || limit->bps;
+	return READ_ONCE(limit->iops) || READ_ONCE(limit->bps);
 }
 
 /**

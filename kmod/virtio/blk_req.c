@@ -63,7 +63,7 @@ int aerie_blk_parse(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64
 		    bool read_only, struct aerie_blk_ask *ask)
 {
 	struct virtio_blk_outhdr hdr;
-	u32 in, out;
+	u32 in, out, type;
 	u64 sector;
 
 	if (!chain->out_bytes || aerie_vq_read(vq, chain, 0, &hdr, sizeof(hdr)) != sizeof(hdr))
@@ -71,7 +71,8 @@ int aerie_blk_parse(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64
 	in = chain->in_bytes - sizeof(hdr);
 	out = chain->out_bytes - 1;
 	sector = le64_to_cpu((__force __le64)hdr.sector);
-	switch (le32_to_cpu((__force __le32)hdr.type)) {
+	type = le32_to_cpu((__force __le32)hdr.type);
+	switch (type) {
 	case VIRTIO_BLK_T_IN:
 		ask->op = AERIE_BLK_READ;
 		return in ? VIRTIO_BLK_S_IOERR : parse_data(ask, sectors, sector, out, 0);
@@ -82,8 +83,7 @@ int aerie_blk_parse(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64
 		return parse_data(ask, sectors, sector, in, sizeof(hdr));
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		ask->op = hdr.type == cpu_to_le32(VIRTIO_BLK_T_DISCARD) ? AERIE_BLK_DISCARD :
-									   AERIE_BLK_ZEROES;
+		ask->op = type == VIRTIO_BLK_T_DISCARD ? AERIE_BLK_DISCARD : AERIE_BLK_ZEROES;
 		if (read_only || out)
 			return VIRTIO_BLK_S_IOERR;
 		return parse_ranges(vq, chain, sectors, in, ask);
