@@ -12,7 +12,9 @@
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/memcontrol.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/virtio_byteorder.h>
 
@@ -35,6 +37,7 @@ static void blk_free(struct aerie_virtio *vdev)
 	list_del(&blk->node);
 	mutex_unlock(&disks_lock);
 	fput(blk->file);
+	mem_cgroup_put(blk->memcg);
 	aerie_blk_queues_fini(blk);
 	kfree(blk);
 }
@@ -109,6 +112,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	if (!blk)
 		return -ENOMEM;
 	blk->file = get_file(disk->file);
+	blk->memcg = get_mem_cgroup_from_mm(current->mm);
 	blk->direct = blk->file->f_flags & O_DIRECT;
 	blk->sectors = i_size_read(aerie_blk_inode(blk)) >> SECTOR_SHIFT;
 	spin_lock_init(&blk->limit_lock);
@@ -138,6 +142,7 @@ err_queues:
 	aerie_blk_queues_fini(blk);
 err_file:
 	fput(blk->file);
+	mem_cgroup_put(blk->memcg);
 	kfree(blk);
 	return err;
 }

@@ -20,6 +20,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/wait_bit.h>
@@ -262,6 +263,7 @@ static void reap(struct aerie_blk_queue *queue, bool live)
 static void io_work(struct work_struct *work)
 {
 	struct aerie_blk_io *io = container_of(work, struct aerie_blk_io, work);
+	struct mem_cgroup *old = set_active_memcg(io->blk->memcg);
 	int err;
 
 	switch (io->ask.op) {
@@ -275,6 +277,7 @@ static void io_work(struct work_struct *work)
 	default:
 		err = rw_wait(io);
 	}
+	set_active_memcg(old);
 	io_done(io, err);
 }
 
@@ -444,7 +447,7 @@ static void charge(struct aerie_blk *blk, const struct aerie_blk_ask *ask)
 	spin_unlock(&blk->limit_lock);
 }
 
-void aerie_blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
 	struct aerie_blk *blk = aerie_blk_of(vq);
 	struct aerie_blk_queue *queue = &blk->queues[vq->index];
@@ -478,6 +481,14 @@ void aerie_blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 			io->written = min_t(u32, io->ask.len, sizeof(blk->serial));
 	}
 	io_return(io);
+}
+
+void aerie_blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	struct mem_cgroup *old = set_active_memcg(aerie_blk_of(vq)->memcg);
+
+	serve(vq, chain);
+	set_active_memcg(old);
 }
 
 /* ---- Queues --------------------------------------------------------------- */

@@ -10,7 +10,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/disks.sh
 . "$lib/disks.sh"
 need_guest
-plan 14
+plan 15
 
 v=$(vm io)
 image=$SCRATCH/image
@@ -42,6 +42,16 @@ for how in direct serial=cached; do
 	fi
 done
 
+# memory_group: $GROUP is a memory cgroup. It fails where the host has none.
+memory_group() {
+	mkdir "$SCRATCH/cgroup" && mount -t cgroup2 none "$SCRATCH/cgroup" || return 1
+	on_exit "umount $SCRATCH/cgroup"
+	echo +memory >"$SCRATCH/cgroup/cgroup.subtree_control" || return 1
+	GROUP=$SCRATCH/cgroup/aerie
+	mkdir "$GROUP"
+	on_exit "rmdir $GROUP"
+}
+
 # Past the page cache of a file system.
 if scratch_fs 48; then
 	dd if=/dev/urandom of="$FS/image" bs=1M count=24 2>/dev/null
@@ -53,8 +63,21 @@ if scratch_fs 48; then
 	check "direct: and what it writes is in it" \
 		said "$(dd if="$FS/image" bs=64k skip=100 count=20 2>/dev/null | sum)"
 	check "direct: which the page cache does not hold" [ "$(sum "$FS/image")" != "$before" ]
+	# Through the page cache, from nothing.
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	if memory_group; then
+		(echo 0 >"$GROUP/cgroup.procs" &&
+			guest 'dd if=/dev/vda of=/dev/null bs=1M count=24' -d "$FS/image")
+		cached=$(sed -n 's/^file //p' "$GROUP/memory.stat")
+		echo "# $cached bytes of page cache"
+		check "the page cache is paid for by who made the VM" [ "$cached" -gt $((20 << 20)) ]
+	else
+		skip "the page cache is paid for by who made the VM" "no memory cgroups here"
+	fi
 	scratch_fs_gone
 else
+	skip "the page cache is paid for by who made the VM" "no loop devices here"
 	skip "direct: the guest sees what is in the file" "no loop devices here"
 	skip "direct: and what it writes is in it" "no loop devices here"
 	skip "direct: which the page cache does not hold" "no loop devices here"
