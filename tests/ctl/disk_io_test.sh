@@ -16,6 +16,7 @@ v=$(vm io)
 image=$SCRATCH/image
 
 # A disk of which every request takes 300 ms: 32 one after the other take 9.6 s.
+# shellcheck disable=SC2016 # the guest expands it
 reads='echo 64 >/sys/block/vda/queue/max_sectors_kb; read up x </proc/uptime;
 	dd if=/dev/vda of=/dev/null bs=2M count=1 iflag=direct 2>/dev/null; read end x </proc/uptime;
 	echo times $up $end;

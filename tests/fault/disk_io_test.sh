@@ -10,7 +10,8 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/disks.sh
 . "$lib/disks.sh"
 need_guest
-null_disk bad 0 badblocks=+20480-20487 && bad=$NULL_DISK || skip_all "no null_blk here"
+null_disk bad 0 badblocks=+20480-20487 || skip_all "no null_blk here"
+bad=$NULL_DISK
 scratch_fs 24 || skip_all "no loop devices here"
 plan 21
 
@@ -63,7 +64,7 @@ check "nor made longer" [ "$(stat -c %s "$cut")" = $((8 << 20)) ]
 check "the guest's good disk is as it was" try 0 "if=/dev/zero of=/dev/vdd bs=1M count=32 conv=fsync"
 aerie destroy -q "$v"
 v=$other
-check "and another guest runs on" ask 'echo other $((40 + 2))' "other 42"
+check "and another guest runs on" ask "echo other 4'2'" "other 42"
 aerie destroy -q "$other"
 check "the host's log says nothing of it" [ "$(lines)" = "$before" ]
 finish

@@ -3,6 +3,7 @@
 # told of is in the image, whose file system is whole. With and without the host's page
 # cache.
 
+# shellcheck disable=SC2317 # check runs what looks unused
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 for file in 6.12/aerie.ko aerie; do
