@@ -48,7 +48,11 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "10s 30s 1min 5min" -- "$cur")
 		return
 		;;
-	-c | --vcpus | -a | --append | --name | --vcpu)
+	--burst)
+		mapfile -t COMPREPLY < <(compgen -W "0 100ms 1s 10s" -- "$cur")
+		return
+		;;
+	-c | --vcpus | -a | --append | --name | --vcpu | --size | --iops | --bps)
 		return
 		;;
 	esac
@@ -63,6 +67,10 @@ _aerie() {
 	case $verb in
 	start | pause | resume | reset | stop | destroy | show | console | stat)
 		words=$("$tool" list --names 2>/dev/null)
+		;;
+	disk)
+		words=$("$tool" list --names 2>/dev/null)
+		((COMP_CWORD < 3)) || words="disk0 disk1 disk2 disk3"
 		;;
 	help)
 		words=$("$tool" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')

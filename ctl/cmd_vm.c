@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "disk.h"
 #include "mem.h"
 #include "nic.h"
 #include "text.h"
@@ -26,7 +27,7 @@
 	{ .name = "module", .arg = "FILE", .many = true,		\
 	  .help = "module of a multiboot image" },			\
 	{ .name = "disk", .letter = 'd', .arg = "FILE", .many = true,	\
-	  .help = "disk: FILE[,ro][,serial=TEXT], an image or block device" }, \
+	  .help = "disk: FILE[,OPTION...], an image or block device" },	\
 	{ .name = "nic", .letter = 'n', .arg = "BRIDGE", .many = true,	\
 	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
 	{ .name = "hvc",						\
@@ -55,7 +56,8 @@ const struct option_def opts_plain[] = {
 struct disk {
 	char *path;			/* owned */
 	char serial[AERIE_SERIAL_MAX + 1];
-	bool read_only;
+	bool read_only, direct;
+	struct disk_limit limit;
 	int fd;
 };
 
@@ -92,10 +94,11 @@ static int open_image(const struct args *args, const char *name, const char *opt
 	return open_file(args, name, option, path, O_RDONLY);
 }
 
-/* FILE[,ro][,serial=TEXT] */
+/* FILE[,OPTION...] */
 static enum status read_disk(const struct args *args, const char *text, struct disk *disk)
 {
 	char *word, *rest = xstrdup(text);
+	enum status status;
 
 	disk->path = strsep(&rest, ",");
 	if (!*disk->path)
@@ -103,8 +106,14 @@ static enum status read_disk(const struct args *args, const char *text, struct d
 	while ((word = strsep(&rest, ","))) {
 		if (!strcmp(word, "ro"))
 			disk->read_only = true;
-		else if (strncmp(word, "serial=", 7))
-			return usage(args, "--disk: '%s' is neither ro nor serial=TEXT", word);
+		else if (!strcmp(word, "direct"))
+			disk->direct = true;
+		else if (disk_limit_word(args, word, &disk->limit, &status)) {
+			if (status != STATUS_OK)
+				return status;
+		} else if (strncmp(word, "serial=", 7))
+			return usage(args, "--disk: '%s' is none of ro, direct, serial=TEXT, iops=N, "
+				     "bps=SIZE, burst=TIME", word);
 		else if (strlen(word + 7) > AERIE_SERIAL_MAX)
 			return usage(args, "--disk: the serial number '%s' is longer than %d characters",
 				     word + 7, AERIE_SERIAL_MAX);
@@ -212,7 +221,8 @@ static enum status open_recipe(const struct args *args, struct recipe *r)
 		struct disk *disk = &r->disk[i];
 
 		disk->fd = open_file(args, name, "--disk", disk->path,
-				     disk->read_only ? O_RDONLY : O_RDWR);
+				     (disk->read_only ? O_RDONLY : O_RDWR) |
+				     (disk->direct ? O_DIRECT : 0));
 		if (disk->fd < 0)
 			return STATUS_FAILED;
 	}
@@ -251,6 +261,7 @@ static void put_disks(struct nl_msg *msg, const struct recipe *r)
 		put_s32(msg, AERIE_A_DISK_FD, r->disk[i].fd);
 		if (*r->disk[i].serial)
 			put_str(msg, AERIE_A_SERIAL, r->disk[i].serial);
+		disk_limit_put(msg, &r->disk[i].limit);
 		nla_nest_end(msg, disk);
 	}
 	nla_nest_end(msg, list);
@@ -371,6 +382,15 @@ static enum status run(const struct conn *conn, const struct args *args, const s
 	return status;
 }
 
+static enum status end(struct recipe *r, enum status status)
+{
+	size_t i;
+
+	for (i = 0; i < r->nr_disks; i++)
+		free(r->disk[i].path);
+	return status;
+}
+
 static enum status create_or_run(const struct args *args, bool and_run)
 {
 	struct recipe r = { .memory = DEFAULT_MEMORY, .vcpus = 1, .kernel = -1, .initrd = -1 };
@@ -386,7 +406,7 @@ static enum status create_or_run(const struct args *args, bool and_run)
 	if (status == STATUS_OK)
 		status = conn_open(&conn);
 	if (status != STATUS_OK)
-		return status;
+		return end(&r, status);
 
 	/* Between the two commands is no place to be interrupted at. */
 	sigemptyset(&signals);
@@ -403,7 +423,7 @@ static enum status create_or_run(const struct args *args, bool and_run)
 	else
 		say_created(args, &r, "created");
 	conn_close(&conn);
-	return status;
+	return end(&r, status);
 }
 
 enum status cmd_run(const struct args *args)

@@ -18,7 +18,9 @@ const struct command commands[] = {
 "and aerie destroy end it. With --console on a terminal, Ctrl-] detaches; without\n"
 "one the console is printed until the guest stops. The exit status is 1 when neither\n"
 "the guest powered itself off nor somebody stopped or destroyed it. A VM that cannot\n"
-"start is not kept.\n"
+"start is not kept.\n\n"
+"A disk's options: ro, read-only; serial=TEXT; direct, without the host's page cache;\n"
+"iops=N, bps=SIZE and burst=TIME, its limits a second and what may be made up for.\n"
 	}, {
 		.name = "create", .operands = "[VM]", .max_operands = 1,
 		.summary = "make a VM, do not start it",
@@ -41,7 +43,8 @@ const struct command commands[] = {
 		.options = opts_plain, .run = cmd_simple,
 		.more =
 "  aerie pause web && aerie resume web\n\n"
-"When it returns the guest runs no instruction.\n"
+"When it returns the guest runs no instruction, and no device of it reads or writes its\n"
+"memory: what a disk had begun is done, the rest waits.\n"
 	}, {
 		.name = "resume", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
 		.summary = "let a paused VM go on",
@@ -104,6 +107,15 @@ const struct command commands[] = {
 "handlers alone. --cost adds what comes with every exit, measured now on the VM's first\n"
 "vCPU (or --vcpu), which must run or be paused: SWITCH, the way in and out of the guest\n"
 "with its registers; HOST_STATE; MITIGATIONS. The man page says what each includes.\n"
+	}, {
+		.name = "disk", .operands = "VM DISK", .min_operands = 2, .max_operands = 2,
+		.summary = "how large a disk of a VM is, and what it may do: look, or change it",
+		.options = opts_disk, .run = cmd_disk,
+		.more =
+"  aerie disk web disk0 --size 20G --iops 500 --bps 50M\n\n"
+"Disks are disk0, disk1 and so on, in the order of --disk. A guest that runs is told of\n"
+"a new size, and takes the new limits at once. A disk does not shrink; a block device\n"
+"has the size it has, which --rescan takes over.\n"
 	}, {
 		.name = "bench", .operands = "",
 		.summary = "what each kind of exit costs on this machine, and under KVM",

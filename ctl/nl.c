@@ -70,6 +70,10 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_BRIDGE] = { .type = NLA_STRING },
 	[AERIE_A_MAC] = { .minlen = 6, .maxlen = 6 },
 	[AERIE_A_IFINDEX] = { .type = NLA_U32 },
+	[AERIE_A_DISK_SIZE] = { .type = NLA_U64 },
+	[AERIE_A_IOPS] = { .type = NLA_U64 },
+	[AERIE_A_BPS] = { .type = NLA_U64 },
+	[AERIE_A_BURST_MS] = { .type = NLA_U32 },
 };
 
 /* What the user calls an attribute. */
@@ -85,6 +89,10 @@ static const char *attr_option(int attr)
 	case AERIE_A_DISK_LIST:		return "--disk";
 	case AERIE_A_NIC_LIST:		return "--nic";
 	case AERIE_A_VCPU_ID:		return "--vcpu";
+	case AERIE_A_DISK_SIZE:		return "--size";
+	case AERIE_A_IOPS:		return "--iops";
+	case AERIE_A_BPS:		return "--bps";
+	case AERIE_A_BURST_MS:		return "--burst";
 	default:			return NULL;
 	}
 }

@@ -178,10 +178,36 @@ enum aerie_vm_state {
 
 #define AERIE_SERIAL_LEN	20	/* of a disk, without a terminating zero */
 
+/* What a disk may do in a second, 0: anything; and ms of idling that may be made up for. */
+struct aerie_disk_limit {
+	u64 iops, bps;
+	u32 burst_ms;
+};
+
 /* A disk: read-only where the file is not open for writing. */
 struct aerie_disk_config {
 	struct file *file;
 	char serial[AERIE_SERIAL_LEN];
+	struct aerie_disk_limit limit;
+};
+
+/**
+ * struct aerie_disk_change - what is to become of a disk; all else stays as it is
+ * @name: which, "disk0"
+ * @resize: it gets the size @bytes, the file with it; 0: what the file has now
+ * @iops, @bps, @burst_ms: these of @limit
+ */
+struct aerie_disk_change {
+	const char *name;
+	bool resize, iops, bps, burst_ms;
+	u64 bytes;
+	struct aerie_disk_limit limit;
+};
+
+/* What a disk is. */
+struct aerie_disk_info {
+	u64 bytes;
+	struct aerie_disk_limit limit;
 };
 
 #define AERIE_IFNAME_LEN	16	/* of a host interface, with a terminating zero */

@@ -37,6 +37,20 @@ int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why);
 /* Remove; returns when nothing of it is left but references. */
 int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
 
+/**
+ * aerie_vm_disk_change() - change a disk, or ask what it is
+ * @vm: the VM, in any state
+ * @change: which disk, and what of it
+ * @info: what it is then
+ * @why: reason of a refusal
+ *
+ * Context: may sleep; of a process that may write to the file where it is resized.
+ * Return: 0; -ENOENT no such disk; -EINVAL, -EACCES, -ENOSPC and so on where the file
+ * cannot have that size: then nothing of it has been done.
+ */
+int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
+			 struct aerie_disk_info *info, struct aerie_why *why);
+
 /* By name, with a reference, or NULL. Context: may sleep. */
 struct aerie_vm *aerie_vm_find(const char *name);
 /* The VM with the lowest id >= @id, with a reference, or NULL: for dumps. */

@@ -39,7 +39,7 @@ verbs=$("$AERIE" help | awk '/^verbs:/ { on = 1; next } !NF { on = 0 } on { prin
 completes "$verbs" ""
 completes "$verbs" help ""
 completes "start stat stop" st
-completes "destroy doctor" d
+completes "destroy disk doctor" d
 completes "bench" b
 completes "" frobnicate
 for verb in $verbs; do
@@ -63,6 +63,10 @@ completes "2G" run --memory = 2G
 completes "host" run --nic ho
 completes "10s 30s 1min 5min" stop web -t ""
 completes "" stat web --vcpu ""
+completes "web web-1 db" disk ""
+completes "disk0 disk1 disk2 disk3" disk web d
+completes "" disk web disk0 --size ""
+completes "100ms 10s 1s 0" disk web disk0 --burst ""
 mkdir "$scratch/files"
 completes "files" bench --files ""
 completes "" bench ""

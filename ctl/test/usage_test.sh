@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop destroy list show console stat bench events
+verbs="run create start pause resume reset stop destroy list show console stat disk bench events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -45,6 +45,16 @@ refuses 2 "did you mean list?" lst
 refuses 2 "no verb 'nonsense'" help nonsense
 refuses 2 "aerie: start: VM... is missing; see aerie help start" start
 refuses 2 "VM is missing" console
+refuses 2 "VM DISK is missing" disk web
+refuses 2 "--size or --rescan, not both" disk web disk0 --size 1G --rescan
+refuses 2 "is no size" disk web disk0 --size 0
+refuses 2 "is no size" disk web disk0 --size big
+refuses 2 "is no number of requests" disk web disk0 --iops 1.5
+refuses 2 "is no size up to 1T" disk web disk0 --bps 2T
+refuses 2 "is no time up to 1h" disk web disk0 --burst 2h
+refuses 2 "is no name of a disk" disk web averyverylongname
+refuses 2 "is no number of requests" run web -k "$kernel" -d x,iops=
+refuses 2 "is none of ro, direct" run web -k "$kernel" -d x,iopsy=1
 refuses 2 "one argument too many" list web
 refuses 2 "no option --frob" list --frob
 refuses 2 "--json takes no value" list --json=yes

@@ -13,7 +13,9 @@
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
- *                      {DISK_FD !, SERIAL}, NIC_LIST nest of nests {BRIDGE, MAC}, HVC flag;
+ *                      {DISK_FD !, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST nest of nests
+ *                      {BRIDGE, MAC}, HVC flag; a disk that is open with O_DIRECT leaves
+ *                      out the page cache
  *                    > NAME, VM_ID
  *   VM_START         ! NAME
  *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
@@ -31,6 +33,9 @@
  *                      the vCPU, else on the first: COST_SWITCH, COST_HOST_STATE,
  *                      COST_MITIGATIONS u64 in TSC cycles; the VM must run or be paused
  *   CONSOLE_OPEN     ! NAME; HVC flag (the serial port's)    > FD s32, TTY
+ *   DISK_SET         ! NAME, DISK_NAME; DISK_SIZE u64 (0: what the file has now), IOPS
+ *                      u64, BPS u64, BURST_MS u32; what is not named stays as it is
+ *                    > DISK_SIZE, IOPS, BPS, BURST_MS as they are then
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON
  */
@@ -52,6 +57,10 @@
 #define AERIE_NICS_MAX		8
 #define AERIE_BRIDGE_MAX	15	/* characters of a bridge's name */
 #define AERIE_SERIAL_MAX	20	/* characters of a disk's serial number */
+#define AERIE_DISK_NAME_MAX	15	/* characters of "disk0" */
+#define AERIE_RATE_MAX		(1ull << 40)	/* of IOPS and BPS */
+#define AERIE_BURST_DEFAULT	100		/* ms */
+#define AERIE_BURST_MAX		3600000		/* ms, an hour */
 #define AERIE_MEMORY_MIN	(1ull << 20)
 #define AERIE_MEMORY_MAX	(1ull << 44)
 
@@ -71,6 +80,7 @@ enum aerie_cmd {
 	AERIE_CMD_STAT_GET,
 	AERIE_CMD_CONSOLE_OPEN,
 	AERIE_CMD_EVENT,
+	AERIE_CMD_DISK_SET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -136,6 +146,11 @@ enum aerie_attr {
 	AERIE_A_IFINDEX,	/* u32, of the host interface */
 	AERIE_A_HVC,		/* flag: the virtio console */
 	AERIE_A_HVC_TTY,	/* string */
+	AERIE_A_DISK_NAME,	/* string, "disk0" for the first */
+	AERIE_A_DISK_SIZE,	/* u64, bytes */
+	AERIE_A_IOPS,		/* u64, requests a second; 0: no limit */
+	AERIE_A_BPS,		/* u64, bytes a second; 0: no limit */
+	AERIE_A_BURST_MS,	/* u32, ms of doing nothing that may be made up for (100) */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

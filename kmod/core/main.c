@@ -6,6 +6,7 @@
 #include "core/mitigate.h"
 #include "core/policy.h"
 #include "dev/chips.h"
+#include "virtio/blk.h"
 #include "virtio/virtio.h"
 
 const struct aerie_backend *aerie_backend;
@@ -60,9 +61,12 @@ static int __init aerie_init(void)
 	err = aerie_virtio_start();
 	if (err)
 		goto err_tty;
-	err = aerie_netdev_start();
+	err = aerie_blk_start();
 	if (err)
 		goto err_virtio;
+	err = aerie_netdev_start();
+	if (err)
+		goto err_blk;
 	aerie_debugfs_init();
 	err = aerie_nl_init();
 	if (err)
@@ -73,6 +77,8 @@ static int __init aerie_init(void)
 err_debugfs:
 	aerie_debugfs_exit();
 	aerie_netdev_stop();
+err_blk:
+	aerie_blk_stop();
 err_virtio:
 	aerie_virtio_stop();
 err_tty:
@@ -91,6 +97,7 @@ static void __exit aerie_exit(void)
 	aerie_nl_exit();
 	aerie_debugfs_exit();
 	aerie_netdev_stop();
+	aerie_blk_stop();
 	aerie_virtio_stop();
 	aerie_tty_exit();
 	aerie_hw_exit();

@@ -619,6 +619,7 @@ int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 	spin_unlock_irq(&vm->state_lock);
 	if (changed) {
 		vm_park(vm);
+		aerie_devices_quiesce(vm);
 		aerie_nl_event(vm, AERIE_EV_PAUSED);
 	} else {
 		err = aerie_refuse(why, -EINVAL, AERIE_A_NAME, "the VM does not run");
@@ -641,6 +642,7 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 	}
 	spin_unlock_irq(&vm->state_lock);
 	if (changed) {
+		aerie_devices_resume(vm);
 		vm_request_all(vm, AERIE_REQ_CLOCK);
 		vm_wake(vm);
 		aerie_nl_event(vm, AERIE_EV_RESUMED);
@@ -683,6 +685,18 @@ int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)
 		else
 			aerie_nl_event(vm, AERIE_EV_POWER_BUTTON);
 	}
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
+			 struct aerie_disk_info *info, struct aerie_why *why)
+{
+	int err = vm_lock(vm, why);
+
+	if (err)
+		return err;
+	err = aerie_virtio_blk_change(vm, change, info, why);
 	mutex_unlock(&vm->lock);
 	return err;
 }

@@ -68,6 +68,15 @@ void aerie_devices_quiesce(struct aerie_vm *vm)
 			dev->ops->quiesce(dev);
 }
 
+void aerie_devices_resume(struct aerie_vm *vm)
+{
+	struct aerie_dev *dev;
+
+	list_for_each_entry(dev, &vm->devs, node)
+		if (dev->ops->resume)
+			dev->ops->resume(dev);
+}
+
 void aerie_devices_reset(struct aerie_vm *vm)
 {
 	struct aerie_dev *dev;

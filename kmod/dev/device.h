@@ -14,8 +14,9 @@ struct aerie_dev;
  * @name: shown in debugfs, where the device has no name of its own
  * @create: allocate, claim ranges, return the device or ERR_PTR(); may sleep
  * @destroy: release ranges, stop timers, free; may sleep
- * @quiesce: stop whatever accesses guest memory on its own, until the next reset;
+ * @quiesce: stop whatever accesses guest memory on its own, until resume or reset;
  *	     vCPUs are parked; may sleep; NULL where nothing does
+ * @resume: go on where @quiesce has stopped; vCPUs are parked; may sleep; or NULL
  * @reset: power-on state; vCPUs are parked; may sleep
  * @record: table that describes what @state points at
  * @state: copy the state into @buf (@record->size bytes) under the device's lock
@@ -25,6 +26,7 @@ struct aerie_dev_ops {
 	struct aerie_dev *(*create)(struct aerie_vm *vm);
 	void (*destroy)(struct aerie_dev *dev);
 	void (*quiesce)(struct aerie_dev *dev);
+	void (*resume)(struct aerie_dev *dev);
 	void (*reset)(struct aerie_dev *dev);
 	const struct aerie_record *record;
 	void (*state)(struct aerie_dev *dev, void *buf);
@@ -77,9 +79,12 @@ void aerie_device_remove(struct aerie_dev *dev);
  * aerie_devices_quiesce() - see that no device accesses guest memory any more
  * @vm: the VM; vCPUs are parked
  *
- * Lasts until aerie_devices_reset(). Context: may sleep.
+ * Lasts until aerie_devices_resume() or aerie_devices_reset(). Context: may sleep.
  */
 void aerie_devices_quiesce(struct aerie_vm *vm);
+
+/* The end of it: devices go on with what they were at. Context: may sleep. */
+void aerie_devices_resume(struct aerie_vm *vm);
 
 /**
  * aerie_devices_destroy() - destroy all devices, newest first

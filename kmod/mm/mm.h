@@ -21,6 +21,7 @@ struct aerie_ram {
 
 struct aerie_map_node;
 struct aerie_pte_ops;
+struct bio_vec;
 
 /* Nested page table of one VM. */
 struct aerie_npt {
@@ -191,6 +192,23 @@ void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa);
  * Return: as aerie_mem_populate().
  */
 int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp);
+
+/**
+ * aerie_mem_pin() - hold the frame at a guest address, for others to access
+ * @mem: the memory
+ * @gpa: guest physical address
+ * @len: bytes wanted, at least 1
+ * @write: they will be written; else they are only read, and untouched memory is a
+ *	   page of zeroes
+ * @seg: where they are: as many as the frame has from there on, @len at the most
+ *
+ * The frame stays allocated until aerie_mem_unpin(), and stays the guest's until the
+ * memory is cleared. Context: may sleep.
+ * Return: 0, -EFAULT where it is not RAM, -ENOMEM.
+ */
+int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct bio_vec *seg);
+/* Context: any up to hard interrupt. */
+void aerie_mem_unpin(const struct bio_vec *seg);
 
 /**
  * aerie_mem_fault() - serve a nested page fault

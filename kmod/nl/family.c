@@ -28,9 +28,23 @@ static const struct netlink_range_validation memory_range = {
 	.max = AERIE_MEMORY_MAX,
 };
 
+static const struct netlink_range_validation rate_range = {
+	.max = AERIE_RATE_MAX,
+};
+
+static const struct netlink_range_validation burst_range = {
+	.max = AERIE_BURST_MAX,
+};
+
+#define NL_RATE		NLA_POLICY_FULL_RANGE(NLA_U64, (void *)&rate_range)
+#define NL_BURST	NLA_POLICY_FULL_RANGE(NLA_U32, (void *)&burst_range)
+
 static const struct nla_policy disk_policy[] = {
 	[AERIE_A_DISK_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[AERIE_A_SERIAL] = { .type = NLA_NUL_STRING, .len = AERIE_SERIAL_MAX },
+	[AERIE_A_IOPS] = NL_RATE,
+	[AERIE_A_BPS] = NL_RATE,
+	[AERIE_A_BURST_MS] = NL_BURST,
 };
 
 static const struct nla_policy disk_list_policy[] = {
@@ -69,6 +83,15 @@ static const struct nla_policy name_policy[] = {
 static const struct nla_policy console_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy disk_set_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_DISK_NAME] = { .type = NLA_NUL_STRING, .len = AERIE_DISK_NAME_MAX },
+	[AERIE_A_DISK_SIZE] = { .type = NLA_U64 },
+	[AERIE_A_IOPS] = NL_RATE,
+	[AERIE_A_BPS] = NL_RATE,
+	[AERIE_A_BURST_MS] = NL_BURST,
 };
 
 static const struct nla_policy stat_policy[] = {
@@ -130,6 +153,12 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(console_policy),
 		.doit = aerie_nl_console_open,
+	},
+	{
+		.cmd = AERIE_CMD_DISK_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(disk_set_policy),
+		.doit = aerie_nl_disk_set,
 	},
 };
 

@@ -57,6 +57,11 @@ int aerie_nl_vm_dump_start(struct netlink_callback *cb);
 int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info);
 
+/* nl_disk.c */
+int aerie_nl_disk_set(struct sk_buff *skb, struct genl_info *info);
+/* The limit that a disk's nest names, the rest as it is where nobody names any. */
+void aerie_nl_disk_limit(const struct nlattr *nest, struct aerie_disk_limit *limit);
+
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);
 

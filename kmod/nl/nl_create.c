@@ -89,9 +89,9 @@ static const char *disk_wrong(const struct file *file)
 {
 	if (i_size_read(file->f_mapping->host) < SECTOR_SIZE)
 		return "is smaller than a sector";
-	/* Writes would go elsewhere; guests' buffers are aligned to nothing. */
-	if (file->f_flags & (O_APPEND | O_DIRECT))
-		return "is open for appending, or without the page cache";
+	/* Writes would go elsewhere. */
+	if (file->f_flags & O_APPEND)
+		return "is open for appending";
 	if (file->f_mode & FMODE_WRITE && (!file->f_op->write_iter || file->f_op->write))
 		return "is on a file system that the kernel cannot write to itself";
 	return NULL;
@@ -121,6 +121,7 @@ static int config_disk(struct aerie_disk_config *disk, const struct nlattr *nest
 		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, wrong);
 	}
 	memcpy(disk->serial, text, i);
+	aerie_nl_disk_limit(nest, &disk->limit);
 	disk->file = file;
 	return 0;
 }

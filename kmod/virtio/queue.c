@@ -177,7 +177,12 @@ void aerie_vq_publish(struct aerie_vq *vq, unsigned int nr)
 
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written)
 {
-	if (aerie_vq_fill(vq, 0, chain->head, written))
+	aerie_vq_used(vq, chain->head, written);
+}
+
+void aerie_vq_used(struct aerie_vq *vq, u16 head, u32 written)
+{
+	if (aerie_vq_fill(vq, 0, head, written))
 		aerie_vq_publish(vq, 1);
 }
 

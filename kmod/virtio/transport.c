@@ -104,6 +104,9 @@ void aerie_virtio_broken(struct aerie_virtio *vdev)
 
 #define SERVING		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
 
+/* So many requests at a time, then other works of the host have their turn. */
+#define RUN_REQUESTS	256u
+
 bool aerie_vq_live(const struct aerie_vq *vq)
 {
 	u8 status = READ_ONCE(vq->vdev->s.status);
@@ -119,18 +122,26 @@ bool aerie_vq_may_serve(const struct aerie_vq *vq)
 
 void aerie_vq_serve(struct aerie_vq *vq)
 {
+	const struct aerie_virtio_ops *ops = vq->vdev->ops;
+	unsigned int left = RUN_REQUESTS;
 	bool more = false;
 	int n;
 
 	if (aerie_vq_may_serve(vq))
 		aerie_vq_kicks(vq, false);
 	while (aerie_vq_may_serve(vq)) {
+		if (!left--) {
+			queue_work(workers, &vq->work);
+			break;
+		}
+		if (ops->ready && !ops->ready(vq))
+			break;
 		n = aerie_vq_next(vq, vq->chain);
 		/* Requests that go away again: the rings lie over each other. */
 		if (n < 0 || (!n && more))
 			aerie_virtio_broken(vq->vdev);
 		else if (n)
-			vq->vdev->ops->serve(vq, vq->chain);
+			ops->serve(vq, vq->chain);
 		else if (!aerie_vq_kicks(vq, true))
 			break;
 		else
@@ -140,6 +151,9 @@ void aerie_vq_serve(struct aerie_vq *vq)
 			aerie_virtio_interrupt(vq);
 		cond_resched();
 	}
+	/* What was done on the side. */
+	if (ops->ready && aerie_vq_live(vq) && aerie_vq_must_signal(vq))
+		aerie_virtio_interrupt(vq);
 }
 
 static void vq_work(struct work_struct *work)
@@ -262,6 +276,24 @@ static void virtio_quiesce(struct aerie_dev *dev)
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	cancel_work_sync(&vdev->reset_work);
 	serving_end(vdev);
+}
+
+/* Go on after a quiesce() that no reset has followed. */
+static void virtio_resume(struct aerie_dev *dev)
+{
+	struct aerie_virtio *vdev = from_dev(dev);
+	unsigned long flags;
+	bool resetting;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	WRITE_ONCE(vdev->stopped, false);
+	resetting = vdev->resetting;
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	if (resetting)
+		queue_work(workers, &vdev->reset_work);
+	for (i = 0; i < vdev->nr_vqs; i++)
+		aerie_vq_kick(&vdev->vqs[i]);
 }
 
 static void virtio_reset(struct aerie_dev *dev)
@@ -770,6 +802,7 @@ const struct aerie_dev_ops aerie_virtio_dev_ops = {
 	.name = "virtio",
 	.destroy = virtio_destroy,
 	.quiesce = virtio_quiesce,
+	.resume = virtio_resume,
 	.reset = virtio_reset,
 	.record = &virtio_record,
 	.state = virtio_state,

@@ -12,6 +12,7 @@
 #include "dev/pci.h"
 
 struct aerie_virtio;
+struct bio_vec;
 struct iov_iter;
 struct kvec;
 
@@ -83,8 +84,11 @@ struct aerie_vq {
  * @run: what a queue's work does, where that is not to serve one request after the other;
  *	 called after a kick, aerie_vq_kick(), once the driver is up, and when it has
  *	 broken the device; or NULL; may sleep
- * @drain: queues are not served any more, until the driver is up again: give up what
- *	   waits; no queue's work runs; may sleep; or NULL
+ * @ready: give back requests that were done on the side, and say whether another may be
+ *	   taken; who says no calls aerie_vq_kick() later; the queue's work; or NULL
+ * @drain: no queue is served any more, until the driver is up or the machine runs again: wait
+ *	   until no request is under way and give them back where aerie_vq_live(), give up
+ *	   what waits; no queue's work runs, none is kicked after it; may sleep; or NULL
  * @detach: the device goes: see that nobody calls aerie_vq_kick() any more; may sleep; or NULL
  */
 struct aerie_virtio_ops {
@@ -94,6 +98,7 @@ struct aerie_virtio_ops {
 	void (*reset)(struct aerie_virtio *vdev);
 	void (*free)(struct aerie_virtio *vdev);
 	void (*run)(struct aerie_vq *vq);
+	bool (*ready)(struct aerie_vq *vq);
 	void (*drain)(struct aerie_virtio *vdev);
 	void (*detach)(struct aerie_virtio *vdev);
 };
@@ -216,6 +221,9 @@ int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain);
  */
 void aerie_vq_done(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 written);
 
+/* The same by the descriptor that names the request. */
+void aerie_vq_used(struct aerie_vq *vq, u16 head, u32 written);
+
 /**
  * aerie_vq_back() - leave requests that were taken last to be taken again
  * @vq: the queue
@@ -285,6 +293,24 @@ ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, 
  */
 int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 len, bool write,
 		  struct iov_iter *iter, struct kvec *segs, unsigned int nr);
+/* pin.c */
+
+/**
+ * aerie_vq_pin() - hold buffers of a request in place
+ * @vq: the queue
+ * @chain: the request
+ * @off: bytes to leave out, from the start of its side
+ * @len: bytes wanted
+ * @write: of what the device writes; else of what it reads
+ * @segs: filled in, each to be given to aerie_mem_unpin()
+ * @nr: room in @segs; on return how many there are, also after an error
+ *
+ * Context: may sleep.
+ * Return: bytes, fewer than @len where @segs or the buffers are at their end; -EFAULT
+ * where a buffer is not RAM, -ENOMEM.
+ */
+s64 aerie_vq_pin(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off, u64 len,
+		 bool write, struct bio_vec *segs, unsigned int *nr);
 
 /* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
 
@@ -299,5 +325,8 @@ int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic,
 /* netdev.c: what all host interfaces share; module load and unload. */
 int aerie_netdev_start(void);
 void aerie_netdev_stop(void);
+/* As aerie_vm_disk_change(). vm->lock is held. */
+int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
+			    struct aerie_disk_info *info, struct aerie_why *why);
 
 #endif

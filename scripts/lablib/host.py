@@ -25,8 +25,8 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 # Nothing but the channel's is loaded before the command asks for it.
 MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
-           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "8021q", "veth",
-           "dummy", "nf_tables", "sch_ingress", "cls_matchall", "act_gact",
+           "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "configfs", "null_blk",
+           "8021q", "veth", "dummy", "nf_tables", "sch_ingress", "cls_matchall", "act_gact",
            "act_mirred", "vhost_net")
 PROGRAMS = ("bash", "kmod", "ip", "tc")
 

@@ -6,31 +6,13 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
+# shellcheck source=tests/lib/disks.sh
+. "$lib/disks.sh"
 need_guest
 plan 28
 
 v=$(vm disk)
 w=$(vm other)
-
-# guest COMMANDS [OPTION...]: they run in a guest; what they print is in $SCRATCH/said.
-guest() {
-	commands=$(echo "$1" | tr '\n\t' '  ')
-	shift
-	timeout $((120 * ${GUEST_SLOW:-1})) aerie run "$v" -q -m 128M -k "$KERNEL" -i "$INITRD" \
-		-a "$APPEND aerie.run=\"$commands; poweroff -f\"" "$@" --console \
-		</dev/null >"$SCRATCH/said" 2>&1
-	aerie destroy -q "$v"
-}
-
-said() {
-	grep -qF -e "$1" "$SCRATCH/said" && return
-	sed 's/^/#   /' "$SCRATCH/said"
-	return 1
-}
-
-sum() {
-	md5sum "$@" | cut -d ' ' -f 1
-}
 
 image=$SCRATCH/image
 second=$SCRATCH/second
@@ -90,7 +72,7 @@ check "an empty image" says 1 "--disk $SCRATCH/empty is empty" create -d "$SCRAT
 check "less than a sector" says 1 "is smaller than a sector" create -d "$SCRATCH/short"
 check "a directory, to read" says 1 "is a directory" create -d "$SCRATCH/dir,ro"
 check "a character device" says 1 "neither a regular file" create -d /dev/zero
-check "an option that is none" says 2 "'rw' is neither ro nor serial=TEXT" create -d "$image,rw"
+check "an option that is none" says 2 "'rw' is none of ro, direct, serial=TEXT" create -d "$image,rw"
 too_many() {
 	set --
 	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do

@@ -37,7 +37,7 @@ again() {
 check "a guest with one" boot "$v" --hvc
 aerie console "$v" --hvc </dev/null >"$SCRATCH/hvc" &
 watcher=$!
-tell "$v" "stty raw -echo </dev/hvc0; exec 5<>/dev/hvc0; echo he''llo from hvc0 >&5; echo open"
+tell "$v" "exec 5<>/dev/hvc0; stty raw -echo <&5; echo he''llo from hvc0 >&5; echo open"
 check "what it prints there" soon 30 hvc_seen "hello from hvc0"
 check "is on that console alone" unseen "hello from hvc0"
 tell "$v" "read -r line <&5; echo got \$line; head -c 20000 <&5 | md5sum"

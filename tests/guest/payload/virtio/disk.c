@@ -140,3 +140,90 @@ TEST(disk_refuses)
 	EXPECT(blk_start());
 	EXPECT_EQ(blk_do(T_IN, 0, data, 512), S_OK);
 }
+
+#define FAR		((u8 *)(16ull << 20))	/* RAM that nothing else uses, up to 64 MiB */
+#define UNTOUCHED	((u8 *)(40ull << 20))
+#define ALL		(SECTORS * 512u)
+
+static bool same(const u8 *a, const u8 *b, u32 len)
+{
+	return !memcmp(a, b, len);
+}
+
+TEST(disk_takes_large_requests)
+{
+	struct desc *table = (void *)data;
+	u8 *from = FAR, *to = FAR + (2 << 20);
+	u32 i, parts = 250;
+
+	SETUP();
+	EXPECT(blk_start());
+	for (i = 0; i < ALL; i++)
+		from[i] = i * 2654435761u >> 24;
+	/* All of it at once, from an odd address to another. */
+	memset(to, 0, ALL + 8);
+	EXPECT_EQ(blk_do(T_OUT, 0, from, ALL), S_OK);
+	EXPECT_EQ(blk_do(T_IN, 0, to + 3, ALL), S_OK);
+	EXPECT_EQ(ring->used.ring[1].len, ALL + 1);
+	EXPECT(same(from, to + 3, ALL));
+	/* Cut into as many parts as there may be, none of a sector's length. */
+	EXPECT(start(&blk, F_INDIRECT, NO_VECTOR));
+	memset(to, 0, ALL + 8);
+	header.type = T_IN;
+	header.sector = 0;
+	table[0] = (struct desc){ (u64)&header, sizeof(header), DESC_NEXT, 1 };
+	for (i = 0; i < parts; i++)
+		table[1 + i] = (struct desc){ (u64)to + 4090 * i, 4090, DESC_NEXT | DESC_WRITE, 2 + i };
+	i = 512 * 2000 - 4090 * parts;	/* what is left of 2000 sectors */
+	table[1 + parts] = (struct desc){ (u64)to + 4090 * parts, i, DESC_NEXT | DESC_WRITE, 2 + parts };
+	status = 255;
+	table[2 + parts] = (struct desc){ (u64)&status, 1, DESC_WRITE, 0 };
+	describe(0, table, (3 + parts) * sizeof(*table), DESC_INDIRECT, 0);
+	submit(&blk, 0);
+	EXPECT(used(1));
+	EXPECT_EQ(status, S_OK);
+	EXPECT(same(from, to, 512 * 2000));
+	EXPECT_EQ(to[512 * 2000], 0);
+}
+
+TEST(disk_reads_untouched_memory_as_zeroes)
+{
+	SETUP();
+	EXPECT(blk_start());
+	memset(data, 0xaa, 4096);
+	EXPECT_EQ(blk_do(T_OUT, 128, data, 4096), S_OK);
+	EXPECT_EQ(blk_do(T_OUT, 128, UNTOUCHED, 4096), S_OK);
+	EXPECT_EQ(blk_do(T_IN, 128, data, 4096), S_OK);
+	EXPECT_EQ(data[0] | data[4095], 0);
+	/* And puts what it reads into such memory, across pages. */
+	memset(data, 0xbb, 4096);
+	EXPECT_EQ(blk_do(T_OUT, 128, data, 4096), S_OK);
+	EXPECT_EQ(blk_do(T_IN, 128, UNTOUCHED + 0x100f00, 4096), S_OK);
+	EXPECT(same(UNTOUCHED + 0x100f00, data, 4096));
+	EXPECT_EQ(UNTOUCHED[0x100eff] | UNTOUCHED[0x101f00], 0);
+}
+
+/* Flushes are under way while the device is reset, and none comes back after it. */
+TEST(disk_is_reset_while_it_works)
+{
+	static volatile u8 states[2];
+	u32 i, n;
+
+	SETUP();
+	for (i = 0; i < 50; i++) {
+		EXPECT(blk_start());
+		header.type = T_FLUSH;
+		for (n = 0; n < 2; n++) {
+			describe(2 * n, &header, sizeof(header), DESC_NEXT, 2 * n + 1);
+			describe(2 * n + 1, (void *)&states[n], 1, DESC_WRITE, 0);
+			submit(&blk, 2 * n);
+		}
+		delay_us(i * 20);
+		EXPECT(reset(&blk));
+		states[0] = states[1] = 255;
+		delay_us(200);
+		EXPECT_EQ(states[0] & states[1], 255);
+	}
+	EXPECT(blk_start());
+	EXPECT_EQ(blk_do(T_IN, 0, data, 512), S_OK);
+}
