@@ -25,6 +25,7 @@ struct aerie_console;
 struct aerie_cpuid;
 struct aerie_exit;
 struct aerie_fetch;
+struct aerie_hotplug;
 struct aerie_ioapic;
 struct aerie_lapic;
 struct aerie_pci;
@@ -184,7 +185,10 @@ struct aerie_disk_config {
 	char serial[AERIE_SERIAL_LEN];
 };
 
-/* What a VM is made from; the caller keeps ownership until create succeeds. */
+/*
+ * What a VM is made from; the caller keeps ownership until create succeeds. Lists of
+ * devices are empty afterwards: devices come and go, and hold what they need.
+ */
 struct aerie_vm_config {
 	char name[AERIE_NAME_LEN];
 	u64 memory_bytes;		/* multiple of 4 KiB */
@@ -195,6 +199,7 @@ struct aerie_vm_config {
 	u32 nr_modules;
 	struct aerie_disk_config *disks;
 	u32 nr_disks;
+	bool entropy;			/* a source of it */
 	char *cmdline;			/* or NULL */
 };
 
@@ -218,12 +223,16 @@ struct aerie_vm {
 
 	struct aerie_mem mem;
 	struct aerie_bus pio, mmio;
-	struct list_head devs;
+	struct list_head devs;		/* lock and devs_lock to change, either to walk */
+	struct mutex devs_lock;
+	u32 last_dev_id;		/* devs_lock */
+	bool devs_on;			/* lock: devices may use guest memory */
 	struct aerie_pic *pic;		/* set by the devices' create */
 	struct aerie_ioapic *ioapic;
 	struct aerie_pit *pit;
 	struct aerie_rtc *rtc;
 	struct aerie_pm *pm;
+	struct aerie_hotplug *hotplug;
 	struct aerie_serial *serial;
 	struct aerie_pci *pci;
 	struct aerie_console *console;
@@ -238,7 +247,8 @@ struct aerie_vm {
 	u64 tsc_offset;			/* [c] per start: guest TSC is 0 at start */
 	u64 clock_base_ns;		/* [c] per start: aerie_now_ns() at start */
 	struct mutex call_lock;		/* one aerie_vcpu_call() at a time */
-	struct dentry *debugfs;
+	struct dentry *debugfs;		/* lock: NULL once it has gone */
+	struct dentry *debugfs_devs;
 
 	struct aerie_vcpu *vcpus[AERIE_MAX_VCPUS];	/* [c] config.nr_vcpus */
 	u32 nr_vcpus;

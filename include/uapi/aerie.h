@@ -28,8 +28,19 @@
  *                      the vCPU, else on the first: COST_SWITCH, COST_HOST_STATE,
  *                      COST_MITIGATIONS u64 in TSC cycles; the VM must run or be paused
  *   CONSOLE_OPEN     ! NAME                                  > FD s32, TTY
+ *   DEV_ATTACH       ! NAME, and one device: DISK_LIST with one DISK, or ENTROPY flag
+ *                    > DEV_NAME, DEV_ID u32, SLOT u32
+ *   DEV_DETACH       ! NAME, DEV_NAME; FORCE flag
+ *                    > DEV_ID; DEV_ASKED flag where the guest has been asked for the device,
+ *                      and event DETACHED tells that it has gone; else it has gone now.
+ *                      That it can be asked for again does no harm.
+ *   DEV_GET          ! NAME (dump)
+ *                    > for each device in a PCI slot DEV_NAME, DEV_ID, DEV_KIND, SLOT,
+ *                      BACKING and SERIAL where it has them, READ_ONLY, DEV_ASKED flags,
+ *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
- *                    EVENT u32, STATE, STOP_KIND, REASON
+ *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
+ *                    came or went
  */
 #ifndef _UAPI_AERIE_H
 #define _UAPI_AERIE_H
@@ -37,7 +48,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		2	/* raised with every change of this file */
+#define AERIE_ABI		3	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -66,6 +77,9 @@ enum aerie_cmd {
 	AERIE_CMD_STAT_GET,
 	AERIE_CMD_CONSOLE_OPEN,
 	AERIE_CMD_EVENT,
+	AERIE_CMD_DEV_ATTACH,
+	AERIE_CMD_DEV_DETACH,
+	AERIE_CMD_DEV_GET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -124,6 +138,19 @@ enum aerie_attr {
 	AERIE_A_COST_SWITCH,	/* u64, TSC cycles */
 	AERIE_A_COST_HOST_STATE,/* u64 */
 	AERIE_A_COST_MITIGATIONS,/* u64 */
+	AERIE_A_ENTROPY,	/* flag */
+	AERIE_A_DEV_NAME,	/* string, 1-31 characters, unique in the VM: "disk0" */
+	AERIE_A_DEV_ID,		/* u32, in the VM no other device ever had */
+	AERIE_A_DEV_KIND,	/* string: "disk", "rng" */
+	AERIE_A_DEV_ASKED,	/* flag: the guest has been asked to let it go */
+	AERIE_A_SLOT,		/* u32, device number on PCI bus 0 */
+	AERIE_A_BACKING,	/* string: path of the file behind it */
+	AERIE_A_READ_ONLY,	/* flag */
+	AERIE_A_FORCE,		/* flag: the guest is not asked */
+	AERIE_A_QUEUE_LIST,	/* nest of AERIE_A_QUEUE nests */
+	AERIE_A_QUEUE,		/* nest */
+	AERIE_A_QUEUE_REQUESTS,	/* u64 */
+	AERIE_A_QUEUE_INTERRUPTS,/* u64 */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
@@ -155,6 +182,8 @@ enum aerie_uapi_event {
 	AERIE_EV_POWER_BUTTON,
 	AERIE_EV_STOPPED,
 	AERIE_EV_DESTROYED,
+	AERIE_EV_ATTACHED,
+	AERIE_EV_DETACHED,
 };
 
 #endif

@@ -31,7 +31,6 @@
 #include "dev/chips.h"
 #include "dev/device.h"
 #include "uapi.h"
-#include "virtio/virtio.h"
 
 #define VM_PEND_RESET	0	/* bit of vm->pending */
 
@@ -239,6 +238,7 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 
 	aerie_devices_quiesce(vm);
 	aerie_mem_clear(&vm->mem);
+	aerie_plug_eject(vm, true);
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
 	if (!err)
@@ -260,6 +260,7 @@ static void vm_settle(struct aerie_vm *vm)
 		return;
 	aerie_devices_quiesce(vm);
 	aerie_mem_clear(&vm->mem);
+	aerie_plug_eject(vm, true);
 	mutex_lock(&vm->call_lock);
 	vm->holds_cpus = false;
 	mutex_unlock(&vm->call_lock);
@@ -311,7 +312,23 @@ static void vm_work(struct work_struct *work)
 	vm_finish_stop(vm);
 	if (test_bit(VM_PEND_RESET, &vm->pending))
 		vm_reset(vm, &why);
+	if (vm->state != AERIE_VM_DYING)
+		aerie_plug_eject(vm, false);
 	mutex_unlock(&vm->lock);
+}
+
+void aerie_vm_eject(struct aerie_vm *vm)
+{
+	queue_work(system_unbound_wq, &vm->work);
+}
+
+/* What the lists of devices hold; empty after it. */
+static void config_devices_free(struct aerie_vm_config *c)
+{
+	while (c->nr_disks)
+		fput(c->disks[--c->nr_disks].file);
+	kfree(c->disks);
+	c->disks = NULL;
 }
 
 void aerie_vm_config_free(struct aerie_vm_config *c)
@@ -325,9 +342,7 @@ void aerie_vm_config_free(struct aerie_vm_config *c)
 	for (i = 0; i < c->nr_modules; i++)
 		fput(c->modules[i]);
 	kfree(c->modules);
-	for (i = 0; i < c->nr_disks; i++)
-		fput(c->disks[i].file);
-	kfree(c->disks);
+	config_devices_free(c);
 	kfree(c->cmdline);
 }
 
@@ -416,17 +431,6 @@ static void vm_unbuild(struct aerie_vm *vm)
 	aerie_mem_fini(&vm->mem);
 }
 
-/* The devices that not every machine has, in the order of their PCI slots. */
-static int vm_virtio_create(struct aerie_vm *vm, struct aerie_why *why)
-{
-	int err = aerie_virtio_rng_create(vm);
-	u32 i;
-
-	for (i = 0; !err && i < vm->config.nr_disks; i++)
-		err = aerie_virtio_blk_create(vm, &vm->config.disks[i], i, why);
-	return err;
-}
-
 /* The parts of a new VM; on failure none is left. */
 static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 {
@@ -453,7 +457,7 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_devices_create(vm);
 	if (err)
 		goto err_console;
-	err = vm_virtio_create(vm, why);
+	err = aerie_plug_create(vm, &vm->config, why);
 	if (err)
 		goto err_devices;
 	while (vm->nr_vcpus < vm->config.nr_vcpus) {
@@ -491,6 +495,7 @@ static void vm_init_locks(struct aerie_vm *vm)
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->call_lock);
+	mutex_init(&vm->devs_lock);
 	spin_lock_init(&vm->state_lock);
 	raw_spin_lock_init(&vm->irq_lock);
 	init_waitqueue_head(&vm->state_wait);
@@ -524,6 +529,7 @@ struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_wh
 		err = aerie_refuse(why, -EEXIST, AERIE_A_NAME, "a VM of that name exists");
 	} else {
 		vm->id = vms_next_id++;
+		config_devices_free(&vm->config);
 		list_add_tail(&vm->node, &vms);
 		kref_get(&vm->ref);
 		aerie_debugfs_vm_add(vm);
@@ -547,8 +553,7 @@ err_module:
 	return ERR_PTR(err);
 }
 
-/* Take the life-cycle lock of a VM that still lives. */
-static int vm_lock(struct aerie_vm *vm, struct aerie_why *why)
+int aerie_vm_lock(struct aerie_vm *vm, struct aerie_why *why)
 {
 	mutex_lock(&vm->lock);
 	if (vm->state != AERIE_VM_DYING)
@@ -559,7 +564,7 @@ static int vm_lock(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_start(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -597,7 +602,7 @@ out:
 int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 {
 	bool changed = false;
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -620,7 +625,7 @@ int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 {
 	bool changed = false;
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -643,7 +648,7 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -660,7 +665,7 @@ int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -679,7 +684,7 @@ int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -694,7 +699,7 @@ int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;

@@ -147,11 +147,18 @@ static int config_disks(struct aerie_vm_config *config, const struct nlattr *lis
 	return 0;
 }
 
+int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
+		     struct aerie_why *why)
+{
+	return attrs[AERIE_A_DISK_LIST] ? config_disks(config, attrs[AERIE_A_DISK_LIST], why) : 0;
+}
+
 /* Fill a zeroed configuration; the caller calls aerie_vm_config_free() in either case. */
 static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		      struct aerie_why *why)
 {
 	struct file *file;
+	int err;
 
 	strscpy(config->name, nla_data(attrs[AERIE_A_NAME]), sizeof(config->name));
 	if (!name_valid(config->name))
@@ -183,12 +190,10 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 			return PTR_ERR(file);
 		config->initrd = file;
 	}
-	if (attrs[AERIE_A_DISK_LIST]) {
-		int err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
-
-		if (err)
-			return err;
-	}
+	err = aerie_nl_devices(config, attrs, why);
+	if (err)
+		return err;
+	config->entropy = true;
 	if (attrs[AERIE_A_MODULE_FDS])
 		return config_modules(config, attrs[AERIE_A_MODULE_FDS], why);
 	return 0;

@@ -9,6 +9,7 @@
  * being written by one VM can be opened by no other.
  */
 #include <linux/blk_types.h>
+#include <linux/dcache.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -31,6 +32,7 @@
 struct virtio_blk {
 	struct aerie_virtio vdev;
 	struct file *file;		/* read-only where it is not open for writing */
+	void *bdev;			/* its claim, where it is a block device */
 	u64 sectors;
 	char serial[VIRTIO_BLK_ID_BYTES];
 	char name[8];
@@ -230,20 +232,58 @@ static void blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	aerie_vq_done(vq, chain, n + 1);
 }
 
-static void blk_free(struct aerie_virtio *vdev)
+static void blk_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	u8 status = VIRTIO_BLK_S_IOERR;
+
+	if (chain->out_bytes &&
+	    aerie_vq_write(vq, chain, chain->out_bytes - 1, &status, 1) == 1)
+		aerie_vq_done(vq, chain, 1);
+	else
+		aerie_virtio_broken(vq->vdev);
+}
+
+static void blk_sever(struct aerie_virtio *vdev)
 {
 	struct virtio_blk *blk = container_of(vdev, struct virtio_blk, vdev);
 
 	mutex_lock(&disks_lock);
 	list_del(&blk->node);
 	mutex_unlock(&disks_lock);
+	aerie_bdev_release(blk->bdev);
 	fput(blk->file);
+	blk->file = NULL;
+}
+
+static void blk_free(struct aerie_virtio *vdev)
+{
+	struct virtio_blk *blk = container_of(vdev, struct virtio_blk, vdev);
+
+	if (blk->file)
+		blk_sever(vdev);
 	kfree(blk);
+}
+
+static void blk_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
+{
+	struct virtio_blk *blk = container_of(vdev, struct virtio_blk, vdev);
+	char *path = d_path(&blk->file->f_path, info->backing, sizeof(info->backing));
+
+	if (IS_ERR(path))
+		info->backing[0] = '\0';	/* longer than any path that can be opened */
+	else
+		memmove(info->backing, path, strlen(path) + 1);
+	memcpy(info->serial, blk->serial, sizeof(blk->serial));
+	info->read_only = read_only(blk);
 }
 
 static const struct aerie_virtio_ops blk_ops = {
 	.id = VIRTIO_ID_BLOCK,
 	.class = CLASS_SCSI_STORAGE,
+	.kind = "disk",
+	.fail = blk_fail,
+	.sever = blk_sever,
+	.describe = blk_describe,
 	.serve = blk_serve,
 	.free = blk_free,
 };
@@ -259,6 +299,8 @@ static int blk_claim(struct virtio_blk *blk, struct aerie_why *why)
 		if (other->file->f_mapping == blk->file->f_mapping &&
 		    !(read_only(other) && read_only(blk)))
 			err = aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
+					   other->vdev.dev.vm == blk->vdev.dev.vm ?
+					   "is in use by this VM already" :
 					   "is in use by another VM, and one of them writes");
 	}
 	if (!err)
@@ -291,7 +333,7 @@ static void config_fill(struct virtio_blk *blk, unsigned int nr_vqs)
 }
 
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
-			    unsigned int nr, struct aerie_why *why)
+			    struct aerie_why *why)
 {
 	unsigned int nr_vqs = min(vm->config.nr_vcpus, QUEUES_MAX);
 	struct virtio_blk *blk;
@@ -300,20 +342,26 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	blk = kzalloc(sizeof(*blk), GFP_KERNEL_ACCOUNT);
 	if (!blk)
 		return -ENOMEM;
+	blk->vdev.dev.vm = vm;
 	blk->file = get_file(disk->file);
 	blk->sectors = i_size_read(disk->file->f_mapping->host) >> SECTOR_SHIFT;
 	memcpy(blk->serial, disk->serial, sizeof(blk->serial));
-	snprintf(blk->name, sizeof(blk->name), "disk%u", nr);
+	aerie_device_name(vm, "disk", blk->name, sizeof(blk->name));
 	blk->vdev.ops = &blk_ops;
 	config_fill(blk, nr_vqs);
 	err = blk_claim(blk, why);
 	if (err)
 		goto err_file;
+	err = aerie_bdev_claim(blk->file, &blk->bdev, why);
+	if (err)
+		goto err_claim;
 	err = aerie_virtio_init(&blk->vdev, vm, blk->name, nr_vqs);
 	if (!err)
 		return 0;
 	if (err == -ENOSPC)
 		aerie_refuse(why, err, AERIE_A_DISK_LIST, "finds no free PCI slot");
+	aerie_bdev_release(blk->bdev);
+err_claim:
 	mutex_lock(&disks_lock);
 	list_del(&blk->node);
 	mutex_unlock(&disks_lock);
