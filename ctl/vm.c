@@ -45,6 +45,8 @@ const char *event_name(uint32_t event)
 		[AERIE_EV_POWER_BUTTON] = "power-button",
 		[AERIE_EV_STOPPED] = "stopped",
 		[AERIE_EV_DESTROYED] = "destroyed",
+		[AERIE_EV_ATTACHED] = "attached",
+		[AERIE_EV_DETACHED] = "detached",
 	};
 
 	return NAME_OF(names, event);
