@@ -18,6 +18,12 @@ truncate -s 32M "$one"
 truncate -s 16M "$two"
 aerie events >"$SCRATCH/events" &
 on_exit "kill $! 2>/dev/null"
+# It listens when it has heard of a VM that comes and goes.
+listening() {
+	aerie create -q "$w" -k "$KERNEL" && aerie destroy -q "$w" &&
+		grep -q "$w created" "$SCRATCH/events"
+}
+soon 20 listening
 
 # say COMMAND: type a line at the guest's shell. said TEXT: what it says soon, in a line.
 say() {
