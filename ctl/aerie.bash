@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Completion of the control tool: verbs, their options and the names of VMs, all
-# asked of the tool itself.
+# Completion of the control tool: verbs, their options, the names of VMs and of their
+# devices, all asked of the tool itself.
 
 _aerie() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -71,6 +71,23 @@ _aerie() {
 	disk)
 		words=$("$tool" list --names 2>/dev/null)
 		((COMP_CWORD < 3)) || words="disk0 disk1 disk2 disk3"
+		;;
+	attach | detach)
+		case $verb:$COMP_CWORD in
+		*:2) words=$("$tool" list --names 2>/dev/null) ;;
+		attach:3) words="disk nic console rng" ;;
+		detach:3)
+			words=$("$tool" show "${COMP_WORDS[2]}" 2>/dev/null |
+				awk '/^DEVICE KIND/ { on = 1; next } !NF { on = 0 } on { print $1 }')
+			;;
+		attach:4)
+			[[ $prev == disk ]] || return
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+			;;
+		*) return ;;
+		esac
 		;;
 	help)
 		words=$("$tool" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')

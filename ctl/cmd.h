@@ -4,16 +4,19 @@
 #define CTL_CMD_H
 
 #include "args.h"
+#include "disk.h"
 #include "nl.h"
 #include "vm.h"
 
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
-	opts_disk[];
+	opts_disk[], opts_detach[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);
 enum status cmd_simple(const struct args *args);	/* start pause resume reset destroy */
+enum status cmd_attach(const struct args *args);
+enum status cmd_detach(const struct args *args);
 enum status cmd_stop(const struct args *args);
 enum status cmd_list(const struct args *args);
 enum status cmd_show(const struct args *args);
@@ -34,6 +37,33 @@ void tell(const struct args *args, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* "powered off by the guest": why a VM stopped, in words. */
 const char *stop_text(uint32_t kind, const char *reason, char *buf, size_t size);
+
+/* A disk as the command line has it. */
+struct disk {
+	char *path;			/* owned */
+	char serial[AERIE_SERIAL_MAX + 1];
+	bool read_only, direct;
+	struct disk_limit limit;
+	int fd;
+};
+
+/* Take FILE[,OPTION...] apart. @what it is the value of, for refusals. */
+enum status read_disk(const struct args *args, const char *what, const char *text,
+		      struct disk *disk);
+/* Open its file, or say why not. @name of the VM, or NULL. */
+bool open_disk(const struct args *args, const char *name, const char *what, struct disk *disk);
+/* AERIE_A_DISK_LIST. */
+void put_disks(struct nl_msg *msg, const struct disk *disks, size_t nr);
+
+/* CLOCK_MONOTONIC. */
+uint64_t now_ns(void);
+/*
+ * The --timeout of @args, else @wait_ns, as a point in time. What is no duration is
+ * refused as usage() does.
+ */
+enum status read_deadline(const struct args *args, uint64_t wait_ns, uint64_t *deadline);
+/* Wait for an event, until @deadline, half a second at the most: events may be lost. */
+void events_wait(struct events *ev, uint64_t deadline);
 
 /* A watched console: the descriptor and the events that say when it is over. */
 struct console {

@@ -38,8 +38,10 @@ static void print_event(const struct event *event, bool as_json)
 	snprintf(when + len, sizeof(when) - len, ".%03ld%s", ts.tv_nsec / 1000000, zone);
 
 	if (!as_json) {
+		const char *more = ended ? event->reason : event->device;
+
 		printf("%s %s %s%s%s%s\n", when, event->name, event_name(event->event),
-		       ended ? " (" : "", ended ? event->reason : "", ended ? ")" : "");
+		       *more ? " (" : "", more, *more ? ")" : "");
 		return;
 	}
 	json_open(&json, NULL, '{');
@@ -50,6 +52,7 @@ static void print_event(const struct event *event, bool as_json)
 	json_str(&json, "state", state_name(event->state));
 	json_str(&json, "stopped", ended ? stop_kind_name(event->stop_kind) : NULL);
 	json_str(&json, "reason", ended ? event->reason : NULL);
+	json_str(&json, "device", *event->device ? event->device : NULL);
 	json_close(&json, '}');
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What VMs there are, and all that is known of one: list and show. */
 #include "cmd.h"
+#include "dev.h"
 #include "host.h"
 #include "out.h"
 
@@ -118,12 +119,14 @@ static struct out_table *vcpu_table(const struct vm *vm)
 	return table;
 }
 
-static void print_vm(const struct args *args, const struct vm *vm, const struct host *host)
+static void print_vm(const struct args *args, const struct vm *vm, const struct host *host,
+		     const struct dev_list *devs)
 {
 	bool ended = vm->stop_kind != AERIE_STOP_NONE;
 	struct json json = { .f = stdout };
 	struct out_table *vcpus = vcpu_table(vm), *mitigations = host_mitigations(host);
-	struct out_table *nics = nic_table(vm->nic, vm->nr_nic);
+	struct out_table *devices = dev_table(devs), *queues = dev_queue_table(devs);
+	struct out_table *nics = dev_nic_table(devs);
 	const struct field fields[] = {
 		{ "name", OUT_STR, { .str = vm->name } },
 		{ "id", OUT_U64, { .u64 = vm->id } },
@@ -152,6 +155,8 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		for (i = 0; i < nr; i++)
 			out_json(&json, fields[i].name, fields[i].type, &fields[i].val);
 		out_table_json(vcpus, &json, "threads");
+		out_table_json(devices, &json, "devices");
+		out_table_json(queues, &json, "queues");
 		out_table_json(nics, &json, "interfaces");
 		out_table_json(mitigations, &json, "mitigations");
 		json_close(&json, '}');
@@ -164,13 +169,19 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		putchar('\n');
 		out_table_text(vcpus, stdout);
 		putchar('\n');
-		if (vm->nr_nic) {
+		out_table_text(devices, stdout);
+		putchar('\n');
+		out_table_text(queues, stdout);
+		putchar('\n');
+		if (!out_table_empty(nics)) {
 			out_table_text(nics, stdout);
 			putchar('\n');
 		}
 		out_table_text(mitigations, stdout);
 	}
 	out_table_free(vcpus);
+	out_table_free(devices);
+	out_table_free(queues);
 	out_table_free(nics);
 	out_table_free(mitigations);
 }
@@ -178,6 +189,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 enum status cmd_show(const struct args *args)
 {
 	char buf[AERIE_NAME_MAX + 1];
+	struct dev_list devs = {};
 	struct host host = {};
 	enum status status;
 	struct refusal e;
@@ -193,9 +205,12 @@ enum status cmd_show(const struct args *args)
 	if (status == STATUS_OK)
 		status = host_get(&conn, &host, &e);
 	if (status == STATUS_OK)
-		print_vm(args, &vm, &host);
+		status = dev_list(&conn, name, &devs, &e);
+	if (status == STATUS_OK)
+		print_vm(args, &vm, &host, &devs);
 	else
 		fail(name, "cannot show", &e);
+	dev_list_free(&devs);
 	host_free(&host);
 	vm_free(&vm);
 	conn_close(&conn);

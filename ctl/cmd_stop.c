@@ -36,7 +36,7 @@ struct stop {
 	bool force;		/* when time is up, else give up */
 };
 
-static uint64_t now_ns(void)
+uint64_t now_ns(void)
 {
 	struct timespec ts;
 
@@ -61,18 +61,23 @@ static bool stopped(struct stop *s)
 	return status == STATUS_OK || status == STATUS_NO_VM;
 }
 
-/* Wait for an event of the VM, LOOK_NS at most. True when it has stopped. */
-static bool wait_stopped(struct stop *s)
+void events_wait(struct events *ev, uint64_t deadline)
 {
-	struct pollfd pfd = { .fd = events_fd(&s->events), .events = POLLIN };
-	uint64_t now = now_ns(), left = s->deadline > now ? s->deadline - now : 0;
+	struct pollfd pfd = { .fd = events_fd(ev), .events = POLLIN };
+	uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
 	struct event event;
 
 	if (left > LOOK_NS)
 		left = LOOK_NS;
 	poll(&pfd, 1, (int)((left + NS_MS - 1) / NS_MS));
-	while (events_next(&s->events, &event))
+	while (events_next(ev, &event))
 		;
+}
+
+/* Wait for an event of the VM. True when it has stopped. */
+static bool wait_stopped(struct stop *s)
+{
+	events_wait(&s->events, s->deadline);
 	return stopped(s);
 }
 
@@ -142,23 +147,29 @@ static enum status press_and_wait(struct stop *s)
 	return STATUS_TIMEOUT;
 }
 
-enum status cmd_stop(const struct args *args)
+enum status read_deadline(const struct args *args, uint64_t wait_ns, uint64_t *deadline)
 {
 	const char *timeout = args_value(args, "timeout");
-	struct stop s = { .args = args, .force = timeout };
-	uint64_t wait_ns = DEFAULT_WAIT_NS;
-	char buf[AERIE_NAME_MAX + 1];
-	enum status status;
-	struct refusal e;
-	const char *name;
 
 	if (timeout && !parse_duration(timeout, &wait_ns))
 		return usage(args, "--timeout '%s' is no duration, write 30s or 2min", timeout);
 	if (wait_ns > MAX_WAIT_NS)
 		return usage(args, "--timeout %s is more than 365d", timeout);
-	s.deadline = now_ns() + wait_ns;
+	*deadline = now_ns() + wait_ns;
+	return STATUS_OK;
+}
 
-	status = conn_open(&s.conn);
+enum status cmd_stop(const struct args *args)
+{
+	struct stop s = { .args = args, .force = args_has(args, "timeout") };
+	char buf[AERIE_NAME_MAX + 1];
+	enum status status;
+	struct refusal e;
+	const char *name;
+
+	status = read_deadline(args, DEFAULT_WAIT_NS, &s.deadline);
+	if (status == STATUS_OK)
+		status = conn_open(&s.conn);
 	if (status != STATUS_OK)
 		return status;
 	name = vm_resolve(&s.conn, args->operand[0], buf);

@@ -53,14 +53,6 @@ const struct option_def opts_plain[] = {
 	OPTION_END
 };
 
-struct disk {
-	char *path;			/* owned */
-	char serial[AERIE_SERIAL_MAX + 1];
-	bool read_only, direct;
-	struct disk_limit limit;
-	int fd;
-};
-
 /* What a VM is to be made of, from the command line. */
 struct recipe {
 	char name[AERIE_NAME_MAX + 1];	/* or "": to be found */
@@ -94,15 +86,15 @@ static int open_image(const struct args *args, const char *name, const char *opt
 	return open_file(args, name, option, path, O_RDONLY);
 }
 
-/* FILE[,OPTION...] */
-static enum status read_disk(const struct args *args, const char *text, struct disk *disk)
+enum status read_disk(const struct args *args, const char *what, const char *text,
+		      struct disk *disk)
 {
 	char *word, *rest = xstrdup(text);
 	enum status status;
 
 	disk->path = strsep(&rest, ",");
 	if (!*disk->path)
-		return usage(args, "--disk '%s' names no file", text);
+		return usage(args, "%s '%s' names no file", what, text);
 	while ((word = strsep(&rest, ","))) {
 		if (!strcmp(word, "ro"))
 			disk->read_only = true;
@@ -112,15 +104,22 @@ static enum status read_disk(const struct args *args, const char *text, struct d
 			if (status != STATUS_OK)
 				return status;
 		} else if (strncmp(word, "serial=", 7))
-			return usage(args, "--disk: '%s' is none of ro, direct, serial=TEXT, iops=N, "
-				     "bps=SIZE, burst=TIME", word);
+			return usage(args, "%s: '%s' is none of ro, direct, serial=TEXT, iops=N, "
+				     "bps=SIZE, burst=TIME", what, word);
 		else if (strlen(word + 7) > AERIE_SERIAL_MAX)
-			return usage(args, "--disk: the serial number '%s' is longer than %d characters",
-				     word + 7, AERIE_SERIAL_MAX);
+			return usage(args, "%s: the serial number '%s' is longer than %d characters",
+				     what, word + 7, AERIE_SERIAL_MAX);
 		else
 			strcpy(disk->serial, word + 7);
 	}
 	return STATUS_OK;
+}
+
+bool open_disk(const struct args *args, const char *name, const char *what, struct disk *disk)
+{
+	disk->fd = open_file(args, name, what, disk->path, (disk->read_only ? O_RDONLY : O_RDWR) |
+						     (disk->direct ? O_DIRECT : 0));
+	return disk->fd >= 0;
 }
 
 static enum status read_disks(const struct args *args, struct recipe *r)
@@ -133,7 +132,7 @@ static enum status read_disks(const struct args *args, struct recipe *r)
 			continue;
 		if (r->nr_disks == AERIE_DISKS_MAX)
 			return usage(args, "more than %d disks", AERIE_DISKS_MAX);
-		status = read_disk(args, args->given[i].value, &r->disk[r->nr_disks++]);
+		status = read_disk(args, "--disk", args->given[i].value, &r->disk[r->nr_disks++]);
 		if (status != STATUS_OK)
 			return status;
 	}
@@ -217,15 +216,9 @@ static enum status open_recipe(const struct args *args, struct recipe *r)
 			return STATUS_FAILED;
 		r->module[r->nr_modules++] = fd;
 	}
-	for (i = 0; i < r->nr_disks; i++) {
-		struct disk *disk = &r->disk[i];
-
-		disk->fd = open_file(args, name, "--disk", disk->path,
-				     (disk->read_only ? O_RDONLY : O_RDWR) |
-				     (disk->direct ? O_DIRECT : 0));
-		if (disk->fd < 0)
+	for (i = 0; i < r->nr_disks; i++)
+		if (!open_disk(args, name, "--disk", &r->disk[i]))
 			return STATUS_FAILED;
-	}
 	return STATUS_OK;
 }
 
@@ -251,17 +244,17 @@ static void read_id(struct nlattr **tb, void *arg)
 	*(uint32_t *)arg = get_u32(tb[AERIE_A_VM_ID]);
 }
 
-static void put_disks(struct nl_msg *msg, const struct recipe *r)
+void put_disks(struct nl_msg *msg, const struct disk *disks, size_t nr)
 {
 	struct nlattr *list = put_nest(msg, AERIE_A_DISK_LIST), *disk;
 	size_t i;
 
-	for (i = 0; i < r->nr_disks; i++) {
+	for (i = 0; i < nr; i++) {
 		disk = put_nest(msg, AERIE_A_DISK);
-		put_s32(msg, AERIE_A_DISK_FD, r->disk[i].fd);
-		if (*r->disk[i].serial)
-			put_str(msg, AERIE_A_SERIAL, r->disk[i].serial);
-		disk_limit_put(msg, &r->disk[i].limit);
+		put_s32(msg, AERIE_A_DISK_FD, disks[i].fd);
+		if (*disks[i].serial)
+			put_str(msg, AERIE_A_SERIAL, disks[i].serial);
+		disk_limit_put(msg, &disks[i].limit);
 		nla_nest_end(msg, disk);
 	}
 	nla_nest_end(msg, list);
@@ -282,7 +275,7 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 		put_data(msg, AERIE_A_MODULE_FDS, r->module,
 			 r->nr_modules * sizeof(r->module[0]));
 	if (r->nr_disks)
-		put_disks(msg, r);
+		put_disks(msg, r->disk, r->nr_disks);
 	put_nics(msg, r->nic, r->nr_nics);
 	if (r->hvc)
 		put_data(msg, AERIE_A_HVC, NULL, 0);

@@ -67,6 +67,28 @@ const struct command commands[] = {
 "is taken, and the power is cut when the time is up. The stopped VM stays listed\n"
 "with the reason until aerie destroy or aerie start.\n"
 	}, {
+		.name = "attach", .operands = "VM KIND [WHAT]", .min_operands = 2, .max_operands = 3,
+		.summary = "give a VM one more device, also while it runs",
+		.options = opts_plain, .run = cmd_attach,
+		.more =
+"  aerie attach web disk data.img,serial=data\n"
+"  aerie attach web disk /dev/sdb\n"
+"  aerie attach web nic br0\n"
+"  aerie attach web console\n\n"
+"A disk is as --disk of aerie run has it. A block device is the VM's alone: it must\n"
+"not be mounted, or claimed in another way, and cannot be until it is detached. The\n"
+"guest sees the device at once; aerie show lists it with its name.\n"
+	}, {
+		.name = "detach", .operands = "VM DEVICE", .min_operands = 2, .max_operands = 2,
+		.summary = "take a device from a VM, also while it runs",
+		.options = opts_detach, .run = cmd_detach,
+		.more =
+"  aerie detach web disk1\n\n"
+"DEVICE is a name as in aerie show. The guest is asked to let it go, and has 30 seconds\n"
+"without --timeout; then the device stays, with exit status 6, until the guest does it\n"
+"after all, is reset or stops. With --force it is taken away as a plug is pulled: what\n"
+"the guest has not written is lost. A VM that does not run is not asked.\n"
+	}, {
 		.name = "destroy", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
 		.summary = "remove a VM, running or not",
 		.options = opts_plain, .run = cmd_simple,
@@ -81,12 +103,13 @@ const struct command commands[] = {
 "JSON, sizes are bytes and times nanoseconds.\n"
 	}, {
 		.name = "show", .operands = "VM", .min_operands = 1, .max_operands = 1,
-		.summary = "all about one VM: configuration, state, threads, mitigations",
+		.summary = "all about one VM: configuration, state, threads, devices, mitigations",
 		.options = opts_show, .run = cmd_show,
 		.more =
 "  aerie show web\n\n"
 "A TID is the host thread that is the processor: ps, taskset, chrt, perf and\n"
-"cgroups take it.\n"
+"cgroups take it. Devices are those that aerie detach takes: SLOT is where the guest\n"
+"has it on PCI bus 0, ASKED that it is to let it go.\n"
 	}, {
 		.name = "console", .operands = "VM", .min_operands = 1, .max_operands = 1,
 		.summary = "attach to a VM's console",

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Network interfaces of a VM: as they are asked for, and as they are shown. */
-#include <net/if.h>
-#include <stdio.h>
+/* Network interfaces of a VM, as they are asked for. */
 #include <string.h>
 
 #include "cmd.h"
@@ -12,22 +10,23 @@
 #define NO_BRIDGE	"host"
 
 /* BRIDGE|host[,mac=MAC] */
-static enum status read_nic(const struct args *args, const char *text, struct nic *nic)
+enum status read_nic(const struct args *args, const char *what, const char *text, struct nic *nic)
 {
 	char *copy = xstrdup(text), *rest = copy, *name = strsep(&rest, ","), *word;
 	enum status status = STATUS_OK;
 
 	if (!*name)
-		status = usage(args, "--nic '%s' names no bridge; '" NO_BRIDGE "' is for none", text);
+		status = usage(args, "%s '%s' names no bridge; '" NO_BRIDGE "' is for none", what, text);
 	else if (strlen(name) > AERIE_BRIDGE_MAX)
-		status = usage(args, "--nic: '%s' is longer than an interface's name can be", name);
+		status = usage(args, "%s: '%s' is longer than an interface's name can be", what, name);
 	else if (strcmp(name, NO_BRIDGE))
 		strcpy(nic->bridge, name);
 	while (status == STATUS_OK && (word = strsep(&rest, ","))) {
 		if (strncmp(word, "mac=", 4))
-			status = usage(args, "--nic: '%s' is not mac=ADDRESS", word);
+			status = usage(args, "%s: '%s' is not mac=ADDRESS", what, word);
 		else if (!parse_mac(word + 4, nic->mac))
-			status = usage(args, "--nic: '%s' is no address like 52:54:00:12:34:56", word + 4);
+			status = usage(args, "%s: '%s' is no address like 52:54:00:12:34:56", what,
+				       word + 4);
 		else
 			nic->has_mac = true;
 	}
@@ -46,7 +45,7 @@ enum status read_nics(const struct args *args, struct nic *nics, size_t *nr)
 			continue;
 		if (*nr == AERIE_NICS_MAX)
 			return usage(args, "more than %d network interfaces", AERIE_NICS_MAX);
-		status = read_nic(args, args->given[i].value, &nics[(*nr)++]);
+		status = read_nic(args, "--nic", args->given[i].value, &nics[(*nr)++]);
 		if (status != STATUS_OK)
 			return status;
 	}
@@ -70,35 +69,4 @@ void put_nics(struct nl_msg *msg, const struct nic *nics, size_t nr)
 		nla_nest_end_keep_empty(msg, nest);
 	}
 	nla_nest_end(msg, list);
-}
-
-void get_nic(struct nlattr **tb, struct nic *nic)
-{
-	*nic = (struct nic){ .ifindex = get_u32(tb[AERIE_A_IFINDEX]) };
-	get_str(tb[AERIE_A_BRIDGE], nic->bridge, sizeof(nic->bridge));
-	if (tb[AERIE_A_MAC]) {
-		memcpy(nic->mac, nla_data(tb[AERIE_A_MAC]), MAC_LEN);
-		nic->has_mac = true;
-	}
-}
-
-static const struct out_col cols[] = {
-	{ "INTERFACE", OUT_STR }, { "MAC", OUT_STR }, { "BRIDGE", OUT_STR },
-};
-
-struct out_table *nic_table(const struct nic *nics, size_t nr)
-{
-	struct out_table *table = out_table_new(cols, sizeof(cols) / sizeof(cols[0]));
-	char name[IF_NAMESIZE], mac[TEXT_LEN];
-	size_t i;
-
-	for (i = 0; i < nr; i++) {
-		/* In another network namespace it has no name here. */
-		out_table_row(table, (struct out_val[]){
-			{ .str = if_indextoname(nics[i].ifindex, name) ? name : "" },
-			{ .str = text_mac(nics[i].mac, mac) },
-			{ .str = nics[i].bridge, .none = !*nics[i].bridge },
-		});
-	}
-	return table;
 }

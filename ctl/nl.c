@@ -62,6 +62,18 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_MITIGATION_ACTIVE] = { .type = NLA_U8 },
 	[AERIE_A_HW_STATE] = { .type = NLA_STRING },
 	[AERIE_A_HVC_TTY] = { .type = NLA_STRING },
+	[AERIE_A_DEV_NAME] = { .type = NLA_STRING },
+	[AERIE_A_DEV_ID] = { .type = NLA_U32 },
+	[AERIE_A_DEV_KIND] = { .type = NLA_STRING },
+	[AERIE_A_DEV_ASKED] = { .type = NLA_FLAG },
+	[AERIE_A_SLOT] = { .type = NLA_U32 },
+	[AERIE_A_BACKING] = { .type = NLA_STRING },
+	[AERIE_A_SERIAL] = { .type = NLA_STRING },
+	[AERIE_A_READ_ONLY] = { .type = NLA_FLAG },
+	[AERIE_A_QUEUE_LIST] = { .type = NLA_NESTED },
+	[AERIE_A_QUEUE] = { .type = NLA_NESTED },
+	[AERIE_A_QUEUE_REQUESTS] = { .type = NLA_U64 },
+	[AERIE_A_QUEUE_INTERRUPTS] = { .type = NLA_U64 },
 	[AERIE_A_COST_SWITCH] = { .type = NLA_U64 },
 	[AERIE_A_COST_HOST_STATE] = { .type = NLA_U64 },
 	[AERIE_A_COST_MITIGATIONS] = { .type = NLA_U64 },
@@ -413,6 +425,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 	event = &ev->queue[ev->nr++];
 	get_str(tb[AERIE_A_NAME], event->name, sizeof(event->name));
 	get_str(tb[AERIE_A_REASON], event->reason, sizeof(event->reason));
+	get_str(tb[AERIE_A_DEV_NAME], event->device, sizeof(event->device));
 	event->id = get_u32(tb[AERIE_A_VM_ID]);
 	event->event = get_u32(tb[AERIE_A_EVENT]);
 	event->state = get_u32(tb[AERIE_A_STATE]);

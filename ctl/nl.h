@@ -74,6 +74,7 @@ struct event {
 	char name[AERIE_NAME_MAX + 1];
 	uint32_t id, event, state, stop_kind;
 	char reason[192];
+	char device[AERIE_NAME_MAX + 1];	/* that came or went, else "" */
 };
 
 struct events {

@@ -99,6 +99,11 @@ void out_json(struct json *j, const char *name, enum out_type type, const struct
 	}
 }
 
+bool out_table_empty(const struct out_table *t)
+{
+	return !t->nr_rows;
+}
+
 void out_table_text(const struct out_table *t, FILE *f)
 {
 	struct libscols_table *scols = scols_new_table();

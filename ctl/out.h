@@ -37,6 +37,7 @@ struct out_table;
 /* @cols must outlive the table. */
 struct out_table *out_table_new(const struct out_col *cols, size_t nr_cols);
 void out_table_row(struct out_table *t, const struct out_val *vals);
+bool out_table_empty(const struct out_table *t);
 void out_table_text(const struct out_table *t, FILE *f);
 void out_table_json(const struct out_table *t, struct json *j, const char *key);
 void out_table_free(struct out_table *t);

@@ -45,6 +45,8 @@ const char *event_name(uint32_t event)
 		[AERIE_EV_POWER_BUTTON] = "power-button",
 		[AERIE_EV_STOPPED] = "stopped",
 		[AERIE_EV_DESTROYED] = "destroyed",
+		[AERIE_EV_ATTACHED] = "attached",
+		[AERIE_EV_DETACHED] = "detached",
 	};
 
 	return NAME_OF(names, event);
@@ -64,19 +66,6 @@ static void read_vcpus(struct nlattr *list, struct vm *vm)
 		vcpu->id = get_u32(tb[AERIE_A_VCPU_ID]);
 		vcpu->tid = get_u32(tb[AERIE_A_TID]);
 		get_str(tb[AERIE_A_VCPU_STATE], vcpu->state, sizeof(vcpu->state));
-	}
-}
-
-static void read_nic_list(struct nlattr *list, struct vm *vm)
-{
-	struct nlattr *tb[AERIE_A_MAX + 1];
-	struct nlattr *nest;
-	int rest;
-
-	nla_for_each_nested(nest, list, rest) {
-		if (vm->nr_nic == AERIE_NICS_MAX || !get_nest(nest, tb))
-			return;
-		get_nic(tb, &vm->nic[vm->nr_nic++]);
 	}
 }
 
@@ -103,8 +92,6 @@ static void read_vm(struct nlattr **tb, void *arg)
 		vm->cmdline = nla_strdup(tb[AERIE_A_CMDLINE]);
 	if (tb[AERIE_A_VCPU_LIST])
 		read_vcpus(tb[AERIE_A_VCPU_LIST], vm);
-	if (tb[AERIE_A_NIC_LIST])
-		read_nic_list(tb[AERIE_A_NIC_LIST], vm);
 }
 
 enum status vm_get(const struct conn *conn, const char *name, struct vm *vm, struct refusal *e)

@@ -3,7 +3,6 @@
 #ifndef CTL_VM_H
 #define CTL_VM_H
 
-#include "nic.h"
 #include "nl.h"
 
 struct vm_vcpu {
@@ -20,8 +19,6 @@ struct vm {
 	char *cmdline;
 	struct vm_vcpu vcpu[AERIE_VCPUS_MAX];
 	size_t nr_vcpu;
-	struct nic nic[AERIE_NICS_MAX];
-	size_t nr_nic;
 };
 
 struct vm_list {

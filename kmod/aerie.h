@@ -25,6 +25,7 @@ struct aerie_console;
 struct aerie_cpuid;
 struct aerie_exit;
 struct aerie_fetch;
+struct aerie_hotplug;
 struct aerie_ioapic;
 struct aerie_lapic;
 struct aerie_pci;
@@ -213,14 +214,16 @@ struct aerie_disk_info {
 #define AERIE_IFNAME_LEN	16	/* of a host interface, with a terminating zero */
 #define AERIE_MAC_LEN		6
 
-/* A network interface; what is left open is filled in when it is made. */
+/* A network interface. */
 struct aerie_nic_config {
 	char bridge[AERIE_IFNAME_LEN];	/* or "": the host interface joins none */
 	u8 mac[AERIE_MAC_LEN];		/* the guest's; zero: one of its own */
-	u32 ifindex;			/* of the host interface, once it is made */
 };
 
-/* What a VM is made from; the caller keeps ownership until create succeeds. */
+/*
+ * What a VM is made from; the caller keeps ownership until create succeeds. Lists of
+ * devices are empty afterwards: devices come and go, and hold what they need.
+ */
 struct aerie_vm_config {
 	char name[AERIE_NAME_LEN];
 	u64 memory_bytes;		/* multiple of 4 KiB */
@@ -234,6 +237,7 @@ struct aerie_vm_config {
 	struct aerie_nic_config *nics;
 	u32 nr_nics;
 	bool hvc;			/* has a virtio console */
+	bool entropy;			/* a source of it */
 	char *cmdline;			/* or NULL */
 };
 
@@ -257,12 +261,17 @@ struct aerie_vm {
 
 	struct aerie_mem mem;
 	struct aerie_bus pio, mmio;
-	struct list_head devs;
+	struct list_head devs;		/* lock and devs_lock to change, either to walk */
+	struct mutex devs_lock;
+	u32 last_dev_id;		/* devs_lock */
+	bool devs_on;			/* lock: the guest knows of devices: it runs or is paused */
+	bool devs_run;			/* lock: devices may use guest memory */
 	struct aerie_pic *pic;		/* set by the devices' create */
 	struct aerie_ioapic *ioapic;
 	struct aerie_pit *pit;
 	struct aerie_rtc *rtc;
 	struct aerie_pm *pm;
+	struct aerie_hotplug *hotplug;
 	struct aerie_serial *serial;
 	struct aerie_pci *pci;
 	struct aerie_console *console;
@@ -279,7 +288,8 @@ struct aerie_vm {
 	u64 tsc_offset;			/* [c] per start: guest TSC is 0 at start */
 	u64 clock_base_ns;		/* [c] per start: aerie_now_ns() at start */
 	struct mutex call_lock;		/* one aerie_vcpu_call() at a time */
-	struct dentry *debugfs;
+	struct dentry *debugfs;		/* lock: NULL once it has gone */
+	struct dentry *debugfs_devs;
 
 	struct aerie_vcpu *vcpus[AERIE_MAX_VCPUS];	/* [c] config.nr_vcpus */
 	u32 nr_vcpus;

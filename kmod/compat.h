@@ -246,6 +246,33 @@ static inline void compat_host_dr_restore(const struct compat_host_dr *host)
 #define compat_genl_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
 #endif
 
+/*
+ * A claim on a block device: an open of it in the name of @holder. A file since 6.9,
+ * whose claim bdev_fput() (6.10) gives up at once and not when the file is freed.
+ */
+#include <linux/blkdev.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+static inline void *compat_bdev_claim(dev_t dev, void *holder)
+{
+	return bdev_file_open_by_dev(dev, BLK_OPEN_READ, holder, NULL);
+}
+
+static inline void compat_bdev_release(void *claim)
+{
+	bdev_fput(claim);
+}
+#else
+static inline void *compat_bdev_claim(dev_t dev, void *holder)
+{
+	return blkdev_get_by_dev(dev, FMODE_READ | FMODE_EXCL, holder);
+}
+
+static inline void compat_bdev_release(void *claim)
+{
+	blkdev_put(claim, FMODE_READ | FMODE_EXCL);
+}
+#endif
+
 /* Who may listen to a multicast group: asked since 6.8 and its stable updates. */
 #ifdef GENL_MCAST_CAP_NET_ADMIN
 #define COMPAT_GENL_MCAST_NET_ADMIN	GENL_MCAST_CAP_NET_ADMIN

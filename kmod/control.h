@@ -51,6 +51,43 @@ int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
 			 struct aerie_disk_info *info, struct aerie_why *why);
 
+/* A device as it was told: attached, or to be detached. */
+struct aerie_plug {
+	char name[AERIE_NAME_LEN];
+	u32 id;
+	u32 slot;
+	bool asked;		/* it is attached until the guest lets it go */
+};
+
+/**
+ * aerie_vm_attach() - give a VM one more device, running or not
+ * @vm: the VM
+ * @what: its lists of devices have one device together; the rest is not looked at
+ * @plug: filled in
+ * @why: reason of a refusal
+ *
+ * Context: may sleep.
+ * Return: 0, -EINVAL not one device, -ENOSPC no free slot, -EBUSY its file is in use,
+ * -EEXIST, -ENOENT the VM is being destroyed, -ENOMEM.
+ */
+int aerie_vm_attach(struct aerie_vm *vm, const struct aerie_vm_config *what,
+		    struct aerie_plug *plug, struct aerie_why *why);
+
+/**
+ * aerie_vm_detach() - take a device from a VM
+ * @vm: the VM
+ * @name: of the device
+ * @force: take it away now; else a guest that runs or is paused is asked to let it go
+ * @plug: filled in
+ * @why: reason of a refusal
+ *
+ * Context: may sleep; waits for the request that the device is serving.
+ * Return: 0, -ENODEV no such device, -EOPNOTSUPP it is part of the machine, -ENOENT the VM
+ * is being destroyed.
+ */
+int aerie_vm_detach(struct aerie_vm *vm, const char *name, bool force,
+		    struct aerie_plug *plug, struct aerie_why *why);
+
 /* By name, with a reference, or NULL. Context: may sleep. */
 struct aerie_vm *aerie_vm_find(const char *name);
 /* The VM with the lowest id >= @id, with a reference, or NULL: for dumps. */
@@ -100,6 +137,8 @@ const struct aerie_mitigation *aerie_mitigations(void);
  * Context: any up to hard interrupt; takes no lock of the VM.
  */
 void aerie_nl_event(struct aerie_vm *vm, u32 event);
+/* The same of an event about a device. */
+void aerie_nl_event_device(struct aerie_vm *vm, u32 event, const char *device);
 int aerie_nl_init(void);
 void aerie_nl_exit(void);
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Bash completion: verbs, each verb's options, names of VMs, values, files. The tool
-# is the real one, with two VMs that it does not have.
+# Bash completion: verbs, each verb's options, names of VMs and devices, values, files.
+# The tool is the real one, with VMs and devices that it does not have.
 AERIE=$(realpath "${AERIE:-../build/aerie}")
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=ctl/test/ktap.sh
@@ -9,8 +9,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 cat >"$scratch/aerie" <<EOF
 #!/bin/sh
-[ "\$*" = "list --names" ] || exec "$AERIE" "\$@"
-printf 'web\nweb-1\ndb\n'
+case "\$*" in
+"list --names") printf 'web\nweb-1\ndb\n' ;;
+"show web") printf 'name web\n\nDEVICE KIND SLOT\nrng    rng     1\ndisk0  disk    2\n\nDEVICE QUEUE\n' ;;
+*) exec "$AERIE" "\$@" ;;
+esac
 EOF
 chmod +x "$scratch/aerie"
 touch "$scratch/vmlinuz" "$scratch/initrd.img"
@@ -39,7 +42,7 @@ verbs=$("$AERIE" help | awk '/^verbs:/ { on = 1; next } !NF { on = 0 } on { prin
 completes "$verbs" ""
 completes "$verbs" help ""
 completes "start stat stop" st
-completes "destroy disk doctor" d
+completes "destroy detach disk doctor" d
 completes "bench" b
 completes "" frobnicate
 for verb in $verbs; do
@@ -47,7 +50,7 @@ for verb in $verbs; do
 done
 completes "--kernel" run web --ke
 completes "" run --ke=
-for verb in start pause resume reset stop destroy show console stat; do
+for verb in start pause resume reset stop destroy show console stat attach detach; do
 	completes "web web-1 db" "$verb" ""
 done
 completes "web web-1" stop we
@@ -57,6 +60,12 @@ completes "" list ""
 completes "vmlinuz" run -k vm
 completes "vmlinuz" run web --kernel = vm
 completes "initrd.img vmlinuz aerie" create -i ""
+completes "disk nic console rng" attach web ""
+completes "vmlinuz" attach web disk vm
+completes "" attach web rng ""
+completes "rng disk0" detach web ""
+completes "disk0" detach web d
+completes "" detach web disk0 ""
 completes "256M 512M 1G 2G 4G" run --memory ""
 completes "256M 512M 1G 2G 4G" run --memory =
 completes "2G" run --memory = 2G

@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop destroy list show console stat disk bench events
+verbs="run create start pause resume reset stop attach detach destroy list show console stat disk bench events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -73,6 +73,15 @@ refuses 2 "two names" run web --name other -k "$kernel"
 refuses 2 "--memory is given twice" run web -m 1G -m 2G -k "$kernel"
 refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
 refuses 2 "is no duration" stop web --timeout soon
+refuses 2 "aerie: attach: VM KIND [WHAT] is missing; see aerie help attach" attach web
+refuses 2 "'tape' is no kind of device: disk, nic, console or rng" attach web tape
+refuses 2 "disk FILE[,OPTION...] is missing" attach web disk
+refuses 2 "disk '' names no file" attach web disk ""
+refuses 2 "rng takes nothing more, not 'x'" attach web rng x
+refuses 2 "disk: 'rw' is neither ro nor serial=TEXT" attach web disk a,rw
+refuses 2 "--force or --timeout, not both" detach web disk0 --force -t 1s
+refuses 2 "is no name of a device" detach web "$(printf %032d 0)"
+refuses 2 "is more than 365d" detach web disk0 --timeout 400d
 refuses 2 "is more than 365d" stop web --timeout 213503d
 refuses 2 "is not 0 to 63" stat web --vcpu 64
 refuses 2 "--cost or --histogram" stat web --cost --histogram

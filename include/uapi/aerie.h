@@ -23,7 +23,6 @@
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
  *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE},
- *                      NIC_LIST nest of nests {IFINDEX u32, MAC, BRIDGE as it was given},
  *                      HVC_TTY
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
@@ -36,8 +35,21 @@
  *   DISK_SET         ! NAME, DISK_NAME; DISK_SIZE u64 (0: what the file has now), IOPS
  *                      u64, BPS u64, BURST_MS u32; what is not named stays as it is
  *                    > DISK_SIZE, IOPS, BPS, BURST_MS as they are then
+ *   DEV_ATTACH       ! NAME, and one device: DISK_LIST or NIC_LIST of one, HVC or
+ *                      ENTROPY flag
+ *                    > DEV_NAME, DEV_ID u32, SLOT u32
+ *   DEV_DETACH       ! NAME, DEV_NAME; FORCE flag
+ *                    > DEV_ID; DEV_ASKED flag where the guest has been asked for the device,
+ *                      and event DETACHED tells that it has gone; else it has gone now.
+ *                      That it can be asked for again does no harm.
+ *   DEV_GET          ! NAME (dump)
+ *                    > for each device in a PCI slot DEV_NAME, DEV_ID, DEV_KIND, SLOT,
+ *                      BACKING and SERIAL where it has them, READ_ONLY, DEV_ASKED flags,
+ *                      IFINDEX, MAC, BRIDGE as it was given of a network interface,
+ *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
- *                    EVENT u32, STATE, STOP_KIND, REASON
+ *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
+ *                    came or went
  */
 #ifndef _UAPI_AERIE_H
 #define _UAPI_AERIE_H
@@ -81,6 +93,9 @@ enum aerie_cmd {
 	AERIE_CMD_CONSOLE_OPEN,
 	AERIE_CMD_EVENT,
 	AERIE_CMD_DISK_SET,
+	AERIE_CMD_DEV_ATTACH,
+	AERIE_CMD_DEV_DETACH,
+	AERIE_CMD_DEV_GET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -151,6 +166,19 @@ enum aerie_attr {
 	AERIE_A_IOPS,		/* u64, requests a second; 0: no limit */
 	AERIE_A_BPS,		/* u64, bytes a second; 0: no limit */
 	AERIE_A_BURST_MS,	/* u32, ms of doing nothing that may be made up for (100) */
+	AERIE_A_ENTROPY,	/* flag */
+	AERIE_A_DEV_NAME,	/* string, 1-31 characters, unique in the VM: "disk0" */
+	AERIE_A_DEV_ID,		/* u32, in the VM no other device ever had */
+	AERIE_A_DEV_KIND,	/* string: "disk", "nic", "console", "rng" */
+	AERIE_A_DEV_ASKED,	/* flag: the guest has been asked to let it go */
+	AERIE_A_SLOT,		/* u32, device number on PCI bus 0 */
+	AERIE_A_BACKING,	/* string: path of the file behind it */
+	AERIE_A_READ_ONLY,	/* flag */
+	AERIE_A_FORCE,		/* flag: the guest is not asked */
+	AERIE_A_QUEUE_LIST,	/* nest of AERIE_A_QUEUE nests */
+	AERIE_A_QUEUE,		/* nest */
+	AERIE_A_QUEUE_REQUESTS,	/* u64 */
+	AERIE_A_QUEUE_INTERRUPTS,/* u64 */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
@@ -182,6 +210,8 @@ enum aerie_uapi_event {
 	AERIE_EV_POWER_BUTTON,
 	AERIE_EV_STOPPED,
 	AERIE_EV_DESTROYED,
+	AERIE_EV_ATTACHED,
+	AERIE_EV_DETACHED,
 };
 
 #endif

@@ -7,7 +7,7 @@
  * for it finds it, FACS, DSDT, FADT, MADT, MCFG, then RSDT and XSDT. They say that
  * this is a PC with an 8259 pair, RTC, serial port and a PCI bus, without keyboard
  * controller, video and SMI; always in ACPI mode; with the power button as fixed
- * hardware.
+ * hardware; with PCI slots that can be filled and emptied.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -230,6 +230,69 @@ static void processor(struct aml *aml, u32 id)
 	aml_end(aml, mark);
 }
 
+/* What an object is notified of. */
+#define NOTIFY_BUS_CHECK	0
+#define NOTIFY_DEVICE_CHECK	1
+#define NOTIFY_EJECT_REQUEST	3
+
+/* A mask of slots, each told @event where it has a bit; what was read is cleared. */
+static void hotplug_mask(struct aml *aml, const char *mask, u8 event)
+{
+	char name[5];
+	u32 slot, mark;
+
+	aml_store_to_local(aml, mask);
+	aml_store_local(aml, mask);
+	for (slot = 1; slot < AERIE_PCI_SLOTS; slot++) {
+		snprintf(name, sizeof(name), "S%02u", slot);
+		mark = aml_if_local_begin(aml, BIT(slot));
+		aml_notify(aml, name, event);
+		aml_end(aml, mark);
+	}
+}
+
+/* The bridge's slots: dev/hotplug.c says what the registers are. */
+static void pci_slots(struct aml *aml)
+{
+	static const char * const fields[] = { "LOOK", "ASK", "EJCT" };
+	char name[5];
+	u32 slot, mark, method;
+
+	aml_ports(aml, "HPLG", AERIE_HOTPLUG_PORT, fields, ARRAY_SIZE(fields));
+	for (slot = 1; slot < AERIE_PCI_SLOTS; slot++) {
+		snprintf(name, sizeof(name), "S%02u", slot);
+		mark = aml_device_begin(aml, name);
+		aml_name(aml, "_ADR");
+		aml_integer(aml, slot << 16);
+		aml_name(aml, "_SUN");
+		aml_integer(aml, slot);
+		method = aml_method_begin(aml, "_EJ0", 1);
+		aml_store(aml, BIT(slot), "EJCT");
+		aml_end(aml, method);
+		aml_end(aml, mark);
+	}
+	method = aml_method_begin(aml, "SCAN", 0);
+	hotplug_mask(aml, "LOOK", NOTIFY_DEVICE_CHECK);
+	/* Guests look for what is no longer there only when told of the bus. */
+	mark = aml_if_local_begin(aml, BIT(0));
+	aml_notify(aml, "PCI0", NOTIFY_BUS_CHECK);
+	aml_end(aml, mark);
+	hotplug_mask(aml, "ASK", NOTIFY_EJECT_REQUEST);
+	aml_end(aml, method);
+}
+
+/* General purpose events: level, cleared after the method has run. */
+static void events(struct aml *aml)
+{
+	u32 mark = aml_scope_begin(aml, "_GPE"), method;
+
+	BUILD_BUG_ON(AERIE_HOTPLUG_GPE != 0);
+	method = aml_method_begin(aml, "_L00", 0);
+	aml_call(aml, "PCI0", "SCAN");
+	aml_end(aml, method);
+	aml_end(aml, mark);
+}
+
 /*
  * The PCI host bridge: what it hands on, and where pin A of each slot goes. ECAM is
  * another device's, for it is none of the bridge's windows.
@@ -262,6 +325,7 @@ static void pci_host(struct aml *aml)
 		aml_end(aml, entry);
 	}
 	aml_end(aml, list);
+	pci_slots(aml);
 	aml_end(aml, mark);
 
 	mark = aml_device_begin(aml, "ECAM");
@@ -296,6 +360,7 @@ static u32 build_dsdt(struct aml *aml, u32 nr_vcpus)
 	for (i = 0; i < nr_vcpus; i++)
 		processor(aml, i);
 	aml_end(aml, mark);
+	events(aml);
 	return table_end(aml, start);
 }
 
@@ -323,9 +388,11 @@ static u32 build_fadt(struct aml *aml, u32 facs_gpa, u32 dsdt_gpa)
 		.pm1a_evt = AERIE_PM1A_EVT_PORT,
 		.pm1a_cnt = AERIE_PM1A_CNT_PORT,
 		.pm_tmr = AERIE_PM_TMR_PORT,
+		.gpe0 = AERIE_GPE0_PORT,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
+		.gpe0_len = 2,
 		.p_lvl2_lat = NO_C2,
 		.p_lvl3_lat = NO_C2,
 		.century = RTC_CENTURY,
@@ -339,12 +406,14 @@ static u32 build_fadt(struct aml *aml, u32 facs_gpa, u32 dsdt_gpa)
 		.x_pm1a_evt = port(AERIE_PM1A_EVT_PORT, 4),
 		.x_pm1a_cnt = port(AERIE_PM1A_CNT_PORT, 2),
 		.x_pm_tmr = port(AERIE_PM_TMR_PORT, 4),
+		.x_gpe0 = port(AERIE_GPE0_PORT, 2),
 		.hypervisor_vendor = "Aerie",
 	};
 	u32 start = table_begin(aml, "FACP", 6);
 
 	BUILD_BUG_ON(sizeof(fadt) != 276);
 	fadt.x_pm1a_evt.access_size = 2;	/* status and enable, 16 bits each */
+	fadt.x_gpe0.access_size = 1;		/* and 8 bits each */
 	aml_bytes(aml, (u8 *)&fadt + sizeof(fadt.header), sizeof(fadt) - sizeof(fadt.header));
 	return table_end(aml, start);
 }

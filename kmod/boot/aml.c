@@ -19,8 +19,21 @@
 #define AML_SCOPE		0x10
 #define AML_BUFFER		0x11
 #define AML_PACKAGE		0x12
+#define AML_METHOD		0x14
+#define AML_MULTI_NAME		0x2f
 #define AML_EXT_PREFIX		0x5b
+#define AML_EXT_REGION		0x80
+#define AML_EXT_FIELD		0x81
 #define AML_EXT_DEVICE		0x82
+#define AML_ROOT		0x5c
+#define AML_LOCAL0		0x60
+#define AML_STORE		0x70
+#define AML_AND			0x7b
+#define AML_NOTIFY		0x86
+#define AML_IF			0xa0
+
+#define SPACE_IO		1
+#define FIELD_DWORD		3	/* accessed in double words, no lock, preserved */
 
 /* Small resource descriptors: tag and length in one byte */
 #define RES_IRQ			0x22	/* two bytes of mask: edge, active high */
@@ -99,6 +112,30 @@ u32 aml_package_begin(struct aml *aml, u8 nr_elements)
 	return mark;
 }
 
+u32 aml_method_begin(struct aml *aml, const char *name, u8 nr_args)
+{
+	u32 mark;
+
+	aml_value(aml, AML_METHOD, 1);
+	mark = aml->len;
+	name_string(aml, name);
+	aml_value(aml, nr_args, 1);
+	return mark;
+}
+
+u32 aml_if_local_begin(struct aml *aml, u32 mask)
+{
+	u32 mark;
+
+	aml_value(aml, AML_IF, 1);
+	mark = aml->len;
+	aml_value(aml, AML_AND, 1);
+	aml_value(aml, AML_LOCAL0, 1);
+	aml_integer(aml, mask);
+	aml_value(aml, 0, 1);		/* the result goes nowhere else */
+	return mark;
+}
+
 static u32 buffer_begin(struct aml *aml, u8 size)
 {
 	u32 mark;
@@ -157,6 +194,68 @@ void aml_integer(struct aml *aml, u32 val)
 		aml_value(aml, AML_DWORD_PREFIX, 1);
 		aml_value(aml, val, 4);
 	}
+}
+
+void aml_store_to_local(struct aml *aml, const char *name)
+{
+	aml_value(aml, AML_STORE, 1);
+	name_string(aml, name);
+	aml_value(aml, AML_LOCAL0, 1);
+}
+
+void aml_store_local(struct aml *aml, const char *name)
+{
+	aml_value(aml, AML_STORE, 1);
+	aml_value(aml, AML_LOCAL0, 1);
+	name_string(aml, name);
+}
+
+void aml_store(struct aml *aml, u32 val, const char *name)
+{
+	aml_value(aml, AML_STORE, 1);
+	aml_integer(aml, val);
+	name_string(aml, name);
+}
+
+void aml_notify(struct aml *aml, const char *object, u8 val)
+{
+	aml_value(aml, AML_NOTIFY, 1);
+	name_string(aml, object);
+	aml_integer(aml, val);
+}
+
+void aml_call(struct aml *aml, const char *device, const char *name)
+{
+	aml_value(aml, AML_ROOT, 1);
+	aml_value(aml, AML_MULTI_NAME, 1);
+	aml_value(aml, 3, 1);
+	name_string(aml, "_SB");
+	name_string(aml, device);
+	name_string(aml, name);
+}
+
+void aml_ports(struct aml *aml, const char *region, u16 port, const char * const *fields,
+	       unsigned int nr)
+{
+	u32 mark;
+
+	aml_value(aml, AML_EXT_PREFIX, 1);
+	aml_value(aml, AML_EXT_REGION, 1);
+	name_string(aml, region);
+	aml_value(aml, SPACE_IO, 1);
+	aml_integer(aml, port);
+	aml_integer(aml, 4 * nr);
+
+	aml_value(aml, AML_EXT_PREFIX, 1);
+	aml_value(aml, AML_EXT_FIELD, 1);
+	mark = aml->len;
+	name_string(aml, region);
+	aml_value(aml, FIELD_DWORD, 1);
+	for (; nr; nr--) {
+		name_string(aml, *fields++);
+		aml_value(aml, 32, 1);	/* bits, as a PkgLength of one byte */
+	}
+	aml_end(aml, mark);
 }
 
 void aml_string(struct aml *aml, const char *str)

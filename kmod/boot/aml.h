@@ -33,6 +33,23 @@ u32 aml_device_begin(struct aml *aml, const char *name);
 u32 aml_package_begin(struct aml *aml, u8 nr_elements);
 void aml_end(struct aml *aml, u32 mark);
 
+/* Method (@name) with @nr_args arguments; what is written next is run. */
+u32 aml_method_begin(struct aml *aml, const char *name, u8 nr_args);
+/* If (Local0 & @mask) */
+u32 aml_if_local_begin(struct aml *aml, u32 mask);
+
+/* Statements. @name and @object are relative to what they are in. */
+void aml_store_to_local(struct aml *aml, const char *name);	/* Local0 = @name */
+void aml_store_local(struct aml *aml, const char *name);	/* @name = Local0 */
+void aml_store(struct aml *aml, u32 val, const char *name);	/* @name = @val */
+void aml_notify(struct aml *aml, const char *object, u8 val);
+/* Call the method @name in \_SB.@device. */
+void aml_call(struct aml *aml, const char *device, const char *name);
+
+/* Ports from @port on as a region, and @nr fields of 32 bits each in it, in order. */
+void aml_ports(struct aml *aml, const char *region, u16 port, const char * const *fields,
+	       unsigned int nr);
+
 /* Name (@name, what is written next); names are relative to what they are in. */
 void aml_name(struct aml *aml, const char *name);
 

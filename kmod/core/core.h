@@ -29,6 +29,15 @@ bool aerie_vm_may_run(const struct aerie_vm *vm);
 /* Park all VMs for good: the machine goes down. May sleep. */
 void aerie_vm_quiesce_all(void);
 
+/* Take the life-cycle lock of a VM that still lives. */
+int aerie_vm_lock(struct aerie_vm *vm, struct aerie_why *why);
+
+/* plug.c: devices that come and go. Context: may sleep; vm->lock held, or VM being built */
+int aerie_plug_create(struct aerie_vm *vm, const struct aerie_vm_config *what,
+		      struct aerie_why *why);
+/* Take out what the guest has ejected and, as the guest is at its end, what it was asked for. */
+void aerie_plug_eject(struct aerie_vm *vm, bool also_asked);
+
 /* vcpu.c */
 struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id);
 /* End the thread and free what it needed; the rest when nobody holds the VM. */
@@ -109,5 +118,8 @@ void aerie_debugfs_init(void);
 void aerie_debugfs_exit(void);
 void aerie_debugfs_vm_add(struct aerie_vm *vm);
 void aerie_debugfs_vm_remove(struct aerie_vm *vm);
+struct aerie_dev;
+void aerie_debugfs_device_add(struct aerie_dev *dev);
+void aerie_debugfs_device_remove(struct aerie_dev *dev);
 
 #endif

@@ -215,7 +215,6 @@ DEFINE_SHOW_ATTRIBUTE(mitigations);
 void aerie_debugfs_vm_add(struct aerie_vm *vm)
 {
 	struct dentry *dir = debugfs_create_dir(vm->config.name, debugfs_vms);
-	struct dentry *devs;
 	struct aerie_dev *dev;
 	u32 i;
 
@@ -224,9 +223,9 @@ void aerie_debugfs_vm_add(struct aerie_vm *vm)
 	debugfs_create_file("memory", 0400, dir, vm, &memory_fops);
 	debugfs_create_file("ranges", 0400, dir, vm, &ranges_fops);
 	debugfs_create_file("exits", 0400, dir, vm, &exits_fops);
-	devs = debugfs_create_dir("devices", dir);
+	vm->debugfs_devs = debugfs_create_dir("devices", dir);
 	list_for_each_entry(dev, &vm->devs, node)
-		debugfs_create_file(dev->name, 0400, devs, dev, &device_fops);
+		aerie_debugfs_device_add(dev);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct dentry *sub;
 		char name[16];
@@ -242,6 +241,20 @@ void aerie_debugfs_vm_add(struct aerie_vm *vm)
 void aerie_debugfs_vm_remove(struct aerie_vm *vm)
 {
 	debugfs_remove_recursive(vm->debugfs);
+	vm->debugfs = NULL;
+}
+
+void aerie_debugfs_device_add(struct aerie_dev *dev)
+{
+	dev->debugfs = debugfs_create_file(dev->name, 0400, dev->vm->debugfs_devs, dev,
+					   &device_fops);
+}
+
+/* Waits for readers. */
+void aerie_debugfs_device_remove(struct aerie_dev *dev)
+{
+	if (dev->vm->debugfs)
+		debugfs_remove(dev->debugfs);
 }
 
 void aerie_debugfs_init(void)

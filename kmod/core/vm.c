@@ -31,7 +31,6 @@
 #include "dev/chips.h"
 #include "dev/device.h"
 #include "uapi.h"
-#include "virtio/virtio.h"
 
 #define VM_PEND_RESET	0	/* bit of vm->pending */
 
@@ -237,8 +236,9 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	int err;
 	u32 i;
 
-	aerie_devices_quiesce(vm);
+	aerie_devices_off(vm);
 	aerie_mem_clear(&vm->mem);
+	aerie_plug_eject(vm, true);
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
 	if (!err)
@@ -258,8 +258,9 @@ static void vm_settle(struct aerie_vm *vm)
 {
 	if (!vm->holds_cpus)
 		return;
-	aerie_devices_quiesce(vm);
+	aerie_devices_off(vm);
 	aerie_mem_clear(&vm->mem);
+	aerie_plug_eject(vm, true);
 	mutex_lock(&vm->call_lock);
 	vm->holds_cpus = false;
 	mutex_unlock(&vm->call_lock);
@@ -311,7 +312,26 @@ static void vm_work(struct work_struct *work)
 	vm_finish_stop(vm);
 	if (test_bit(VM_PEND_RESET, &vm->pending))
 		vm_reset(vm, &why);
+	if (vm->state != AERIE_VM_DYING)
+		aerie_plug_eject(vm, false);
 	mutex_unlock(&vm->lock);
+}
+
+void aerie_vm_eject(struct aerie_vm *vm)
+{
+	queue_work(system_unbound_wq, &vm->work);
+}
+
+/* What the lists of devices hold; empty after it. */
+static void config_devices_free(struct aerie_vm_config *c)
+{
+	while (c->nr_disks)
+		fput(c->disks[--c->nr_disks].file);
+	kfree(c->disks);
+	c->disks = NULL;
+	kfree(c->nics);
+	c->nics = NULL;
+	c->nr_nics = 0;
 }
 
 void aerie_vm_config_free(struct aerie_vm_config *c)
@@ -325,10 +345,7 @@ void aerie_vm_config_free(struct aerie_vm_config *c)
 	for (i = 0; i < c->nr_modules; i++)
 		fput(c->modules[i]);
 	kfree(c->modules);
-	for (i = 0; i < c->nr_disks; i++)
-		fput(c->disks[i].file);
-	kfree(c->disks);
-	kfree(c->nics);
+	config_devices_free(c);
 	kfree(c->cmdline);
 }
 
@@ -418,21 +435,6 @@ static void vm_unbuild(struct aerie_vm *vm)
 	aerie_mem_fini(&vm->mem);
 }
 
-/* The devices that not every machine has, in the order of their PCI slots. */
-static int vm_virtio_create(struct aerie_vm *vm, struct aerie_why *why)
-{
-	int err = aerie_virtio_rng_create(vm);
-	u32 i;
-
-	if (!err && vm->config.hvc)
-		err = aerie_virtio_console_create(vm);
-	for (i = 0; !err && i < vm->config.nr_disks; i++)
-		err = aerie_virtio_blk_create(vm, &vm->config.disks[i], i, why);
-	for (i = 0; !err && i < vm->config.nr_nics; i++)
-		err = aerie_virtio_net_create(vm, &vm->config.nics[i], i, why);
-	return err;
-}
-
 /* The parts of a new VM; on failure none is left. */
 static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 {
@@ -462,7 +464,7 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_devices_create(vm);
 	if (err)
 		goto err_console;
-	err = vm_virtio_create(vm, why);
+	err = aerie_plug_create(vm, &vm->config, why);
 	if (err)
 		goto err_devices;
 	while (vm->nr_vcpus < vm->config.nr_vcpus) {
@@ -501,6 +503,7 @@ static void vm_init_locks(struct aerie_vm *vm)
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->call_lock);
+	mutex_init(&vm->devs_lock);
 	spin_lock_init(&vm->state_lock);
 	raw_spin_lock_init(&vm->irq_lock);
 	init_waitqueue_head(&vm->state_wait);
@@ -534,6 +537,7 @@ struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_wh
 		err = aerie_refuse(why, -EEXIST, AERIE_A_NAME, "a VM of that name exists");
 	} else {
 		vm->id = vms_next_id++;
+		config_devices_free(&vm->config);
 		list_add_tail(&vm->node, &vms);
 		kref_get(&vm->ref);
 		aerie_debugfs_vm_add(vm);
@@ -557,8 +561,7 @@ err_module:
 	return ERR_PTR(err);
 }
 
-/* Take the life-cycle lock of a VM that still lives. */
-static int vm_lock(struct aerie_vm *vm, struct aerie_why *why)
+int aerie_vm_lock(struct aerie_vm *vm, struct aerie_why *why)
 {
 	mutex_lock(&vm->lock);
 	if (vm->state != AERIE_VM_DYING)
@@ -569,7 +572,7 @@ static int vm_lock(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_start(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -607,7 +610,7 @@ out:
 int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 {
 	bool changed = false;
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -631,7 +634,7 @@ int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 {
 	bool changed = false;
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -655,7 +658,7 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -672,7 +675,7 @@ int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -689,21 +692,9 @@ int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why)
 	return err;
 }
 
-int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
-			 struct aerie_disk_info *info, struct aerie_why *why)
-{
-	int err = vm_lock(vm, why);
-
-	if (err)
-		return err;
-	err = aerie_virtio_blk_change(vm, change, info, why);
-	mutex_unlock(&vm->lock);
-	return err;
-}
-
 int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
@@ -718,7 +709,7 @@ int aerie_vm_stop(struct aerie_vm *vm, struct aerie_why *why)
 
 int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why)
 {
-	int err = vm_lock(vm, why);
+	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;

@@ -54,6 +54,34 @@ void aerie_pm_reset_write(struct aerie_vm *vm, u8 val);
 /* Called by pm.c when the guest enters S5 (core/vm.c): the VM stops. Any context. */
 void aerie_vm_power_off(struct aerie_vm *vm);
 
+/* hotplug.c: PCI slots by ACPI */
+
+#define AERIE_GPE0_PORT		0x610	/* event block: a byte each of status and enable bits */
+#define AERIE_HOTPLUG_GPE	0	/* the event of that block */
+#define AERIE_HOTPLUG_PORT	0x614	/* masks of 4 bytes: LOOK, ASK, EJECT */
+
+/* Tell the guest to look at @slot, where a device has come; 0: at all, one has gone. */
+void aerie_hotplug_look(struct aerie_vm *vm, unsigned int slot);
+/* Ask the guest to let go of the device in @slot. Context: any. */
+void aerie_hotplug_ask(struct aerie_vm *vm, unsigned int slot);
+/* Has it been asked, without having done so yet? Context: any. */
+bool aerie_hotplug_asked(struct aerie_vm *vm, unsigned int slot);
+
+/**
+ * aerie_hotplug_ejected() - slots whose devices are to be taken out
+ * @vm: the VM
+ * @also_asked: those too that the guest has only been asked for
+ *
+ * Context: any. Return: a bit a slot, until aerie_hotplug_empty().
+ */
+u32 aerie_hotplug_ejected(struct aerie_vm *vm, bool also_asked);
+
+/* The device in @slot has been taken out: nothing waits for it any more. Context: any. */
+void aerie_hotplug_empty(struct aerie_vm *vm, unsigned int slot);
+
+/* Called by hotplug.c when the guest has ejected a device (core/plug.c). Any context. */
+void aerie_vm_eject(struct aerie_vm *vm);
+
 /* console.c: scroll-back ring, watchers' descriptors; tty.c: the host tty */
 
 #define AERIE_CONSOLE_RING	(64u << 10)	/* bytes kept for late watchers */

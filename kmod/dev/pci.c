@@ -47,10 +47,10 @@ struct pci_state {
 struct aerie_pci {
 	struct aerie_dev dev;
 	struct pci_state s;
-	struct aerie_pci_dev *slots[AERIE_PCI_SLOTS];	/* written while the VM is built */
+	struct aerie_pci_dev *slots[AERIE_PCI_SLOTS];	/* as the guest sees them; under RCU */
+	u32 taken;			/* slots that have a device, seen or not; VM's lock */
 	struct aerie_pci_dev self;
 	unsigned int hint;		/* slot whose BAR was accessed last */
-	u32 next_addr;			/* for the next BAR */
 	struct aerie_range ranges[NR_RANGES];
 };
 
@@ -185,35 +185,49 @@ int aerie_pci_plug(struct aerie_pci_dev *pci)
 {
 	struct aerie_pci *host = pci->vm->pci;
 	unsigned int slot, i;
+	u32 addr;
 
-	for (slot = 0; slot < AERIE_PCI_SLOTS && host->slots[slot]; slot++)
+	for (slot = 0; slot < AERIE_PCI_SLOTS && host->taken & BIT(slot); slot++)
 		;
 	if (slot == AERIE_PCI_SLOTS)
 		return -ENOSPC;
 	pci->slot = slot;
+	addr = AERIE_PCI_MMIO_BASE + slot * AERIE_PCI_SLOT_LEN;
 	for (i = 0; i < AERIE_PCI_BARS; i++) {
 		if (!pci->bar_size[i])
 			continue;
-		host->next_addr = ALIGN(host->next_addr, pci->bar_size[i]);
-		if (host->next_addr - AERIE_PCI_MMIO_BASE > AERIE_PCI_MMIO_LEN - pci->bar_size[i])
-			return -ENOSPC;
-		pci->bar_boot[i] = host->next_addr;
-		host->next_addr += pci->bar_size[i];
+		addr = ALIGN(addr, pci->bar_size[i]);
+		pci->bar_boot[i] = addr;
+		addr += pci->bar_size[i];
 		/* The low bits of what is written do not stick: that tells the size. */
 		aerie_pci_put(pci, bar_reg(i), 4, ~(pci->bar_size[i] - 1));
 		memcpy(pci->writable + bar_reg(i), pci->config + bar_reg(i), 4);
 	}
 	aerie_pci_reset(pci);
-	WRITE_ONCE(host->slots[slot], pci);
+	host->taken |= BIT(slot);
+	smp_store_release(&host->slots[slot], pci);
 	return 0;
+}
+
+bool aerie_pci_hide(struct aerie_vm *vm, unsigned int slot)
+{
+	return xchg(&vm->pci->slots[slot], NULL);
+}
+
+bool aerie_pci_full(struct aerie_vm *vm)
+{
+	return vm->pci->taken == ~0u;
 }
 
 void aerie_pci_unplug(struct aerie_pci_dev *pci)
 {
-	WRITE_ONCE(pci->vm->pci->slots[pci->slot], NULL);
-	aerie_pci_intx(pci, false);
+	struct aerie_pci *host = pci->vm->pci;
+
+	aerie_pci_hide(pci->vm, pci->slot);
 	/* Handlers run with preemption off. */
 	synchronize_rcu_expedited();
+	aerie_pci_intx(pci, false);
+	host->taken &= ~BIT(pci->slot);
 }
 
 /* The device at @slot, its configuration space at @reg, or NULL. */
@@ -391,7 +405,6 @@ static struct aerie_dev *pci_create(struct aerie_vm *vm)
 	if (!host)
 		return ERR_PTR(-ENOMEM);
 	host->dev.vm = vm;
-	host->next_addr = AERIE_PCI_MMIO_BASE;
 	memcpy(host->ranges, pci_ranges, sizeof(pci_ranges));
 	err = aerie_bus_claim(&vm->pio, &host->ranges[RANGE_PORTS]);
 	if (!err)

@@ -19,6 +19,7 @@ struct aerie_vm;
 /* Where the machine has PCI; the ACPI tables say the same. */
 #define AERIE_PCI_MMIO_BASE	0xc0000000u
 #define AERIE_PCI_MMIO_LEN	0x20000000u
+#define AERIE_PCI_SLOT_LEN	(AERIE_PCI_MMIO_LEN / AERIE_PCI_SLOTS)	/* for BARs at power-on */
 #define AERIE_PCI_ECAM_BASE	0xe0000000u
 #define AERIE_PCI_ECAM_LEN	0x100000u	/* bus 0 */
 
@@ -130,13 +131,30 @@ u8 aerie_pci_cap_add(struct aerie_pci_dev *pci, u8 id, u8 len);
  * aerie_pci_plug() - put a device into the first free slot
  * @pci: set up, with capabilities
  *
- * Its BARs are given addresses, as firmware would, and are not decoded.
- * Context: may sleep; the VM is being built.
- * Return: 0, or -ENOSPC where all slots or addresses are taken.
+ * Its BARs are given addresses, as firmware would, and are not decoded. The guest can
+ * access it before this returns.
+ * Context: may sleep; the VM is being built, or its lock is held.
+ * Return: 0, or -ENOSPC where all slots are taken.
  */
 int aerie_pci_plug(struct aerie_pci_dev *pci);
 
-/* Take it out. Context: may sleep; waits for accesses under way. */
+/**
+ * aerie_pci_hide() - take a device off the bus; its slot stays taken
+ * @vm: the VM
+ * @slot: device number
+ *
+ * Accesses find nothing there from now on, but those under way go on.
+ * Context: any up to hard interrupt. Return: false where nothing was to be seen there.
+ */
+bool aerie_pci_hide(struct aerie_vm *vm, unsigned int slot);
+
+/* Are all slots taken? Context: the VM's lock is held. */
+bool aerie_pci_full(struct aerie_vm *vm);
+
+/*
+ * Take it out, hidden or not. Nothing accesses it any more when this returns; that it
+ * stays quiet itself is the caller's. Context: may sleep; waits for accesses under way.
+ */
 void aerie_pci_unplug(struct aerie_pci_dev *pci);
 
 /* Power-on state of what the guest writes. */

@@ -100,6 +100,20 @@ static const struct nla_policy stat_policy[] = {
 	[AERIE_A_COST] = { .type = NLA_FLAG },
 };
 
+static const struct nla_policy attach_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_DISK_LIST] = NLA_POLICY_NESTED(disk_list_policy),
+	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
+	[AERIE_A_HVC] = { .type = NLA_FLAG },
+	[AERIE_A_ENTROPY] = { .type = NLA_FLAG },
+};
+
+static const struct nla_policy detach_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_DEV_NAME] = NL_NAME,
+	[AERIE_A_FORCE] = { .type = NLA_FLAG },
+};
+
 #define NL_POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
 
 #define NL_VM_OP(_cmd) {			\
@@ -159,6 +173,26 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(disk_set_policy),
 		.doit = aerie_nl_disk_set,
+	},
+	{
+		.cmd = AERIE_CMD_DEV_ATTACH,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(attach_policy),
+		.doit = aerie_nl_dev_attach,
+	},
+	{
+		.cmd = AERIE_CMD_DEV_DETACH,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(detach_policy),
+		.doit = aerie_nl_dev_detach,
+	},
+	{
+		.cmd = AERIE_CMD_DEV_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.start = aerie_nl_dev_dump_start,
+		.dumpit = aerie_nl_dev_dump,
+		.done = aerie_nl_dev_dump_done,
 	},
 };
 

@@ -50,6 +50,18 @@ int aerie_nl_doctor(struct sk_buff *skb, struct genl_info *info);
 /* nl_create.c */
 int aerie_nl_vm_create(struct sk_buff *skb, struct genl_info *info);
 
+/**
+ * aerie_nl_devices() - the devices that a request asks for
+ * @config: zeroed, or filled in but for its lists of devices
+ * @attrs: attributes of the request; each list is optional
+ * @why: reason of a refusal
+ *
+ * Context: the caller's, whose descriptors they name; may sleep.
+ * Return: 0 or -errno; in either case aerie_vm_config_free() is to be called.
+ */
+int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
+		     struct aerie_why *why);
+
 /* nl_vm.c */
 int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info);
@@ -61,6 +73,13 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_disk_set(struct sk_buff *skb, struct genl_info *info);
 /* The limit that a disk's nest names, the rest as it is where nobody names any. */
 void aerie_nl_disk_limit(const struct nlattr *nest, struct aerie_disk_limit *limit);
+
+/* nl_dev.c */
+int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_dev_detach(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_dev_dump_start(struct netlink_callback *cb);
+int aerie_nl_dev_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int aerie_nl_dev_dump_done(struct netlink_callback *cb);
 
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);

@@ -191,11 +191,25 @@ static int config_nics(struct aerie_vm_config *config, const struct nlattr *list
 	return 0;
 }
 
+int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
+		     struct aerie_why *why)
+{
+	int err = 0;
+
+	config->hvc = attrs[AERIE_A_HVC];
+	if (attrs[AERIE_A_DISK_LIST])
+		err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
+	if (!err && attrs[AERIE_A_NIC_LIST])
+		err = config_nics(config, attrs[AERIE_A_NIC_LIST], why);
+	return err;
+}
+
 /* Fill a zeroed configuration; the caller calls aerie_vm_config_free() in either case. */
 static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		      struct aerie_why *why)
 {
 	struct file *file;
+	int err;
 
 	strscpy(config->name, nla_data(attrs[AERIE_A_NAME]), sizeof(config->name));
 	if (!name_valid(config->name))
@@ -208,7 +222,6 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 	config->nr_vcpus = 1;
 	if (attrs[AERIE_A_VCPUS])
 		config->nr_vcpus = nla_get_u32(attrs[AERIE_A_VCPUS]);
-	config->hvc = attrs[AERIE_A_HVC];
 
 	if (attrs[AERIE_A_CMDLINE]) {
 		config->cmdline = nla_strdup(attrs[AERIE_A_CMDLINE], GFP_KERNEL);
@@ -228,18 +241,10 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 			return PTR_ERR(file);
 		config->initrd = file;
 	}
-	if (attrs[AERIE_A_DISK_LIST]) {
-		int err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
-
-		if (err)
-			return err;
-	}
-	if (attrs[AERIE_A_NIC_LIST]) {
-		int err = config_nics(config, attrs[AERIE_A_NIC_LIST], why);
-
-		if (err)
-			return err;
-	}
+	err = aerie_nl_devices(config, attrs, why);
+	if (err)
+		return err;
+	config->entropy = true;
 	if (attrs[AERIE_A_MODULE_FDS])
 		return config_modules(config, attrs[AERIE_A_MODULE_FDS], why);
 	return 0;

@@ -20,6 +20,7 @@ struct nl_event {
 	u32 stop_kind;
 	char name[AERIE_NAME_LEN];
 	char reason[sizeof_field(struct aerie_vm, reason)];
+	char device[AERIE_NAME_LEN];
 };
 
 static void event_send(struct work_struct *work);
@@ -29,6 +30,11 @@ static LIST_HEAD(events);
 static DECLARE_WORK(event_work, event_send);
 
 void aerie_nl_event(struct aerie_vm *vm, u32 event)
+{
+	aerie_nl_event_device(vm, event, "");
+}
+
+void aerie_nl_event_device(struct aerie_vm *vm, u32 event, const char *device)
 {
 	enum aerie_vm_state state = READ_ONCE(vm->state);
 	struct nl_event *ev;
@@ -44,6 +50,7 @@ void aerie_nl_event(struct aerie_vm *vm, u32 event)
 	ev->state = min_t(u32, state, AERIE_STATE_STOPPED);
 	ev->stop_kind = AERIE_STOP_NONE;
 	strscpy(ev->name, vm->config.name, sizeof(ev->name));
+	strscpy(ev->device, device, sizeof(ev->device));
 	ev->reason[0] = '\0';
 	if (event == AERIE_EV_STOPPED) {
 		ev->stop_kind = READ_ONCE(vm->reason_kind);
@@ -69,6 +76,8 @@ static int event_fill(struct sk_buff *skb, const struct nl_event *ev)
 	if (ev->stop_kind != AERIE_STOP_NONE &&
 	    (nla_put_u32(skb, AERIE_A_STOP_KIND, ev->stop_kind) ||
 	     nla_put_string(skb, AERIE_A_REASON, ev->reason)))
+		return -EMSGSIZE;
+	if (ev->device[0] && nla_put_string(skb, AERIE_A_DEV_NAME, ev->device))
 		return -EMSGSIZE;
 	genlmsg_end(skb, hdr);
 	return 0;

@@ -41,7 +41,7 @@ int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* Room for everything vm_fill() may put: strings, 64 vCPUs at 48 bytes, interfaces, the rest. */
-#define VM_FILL_MAX	(AERIE_CMDLINE_MAX + AERIE_MAX_VCPUS * 64 + AERIE_NICS_MAX * 64 + 1024)
+#define VM_FILL_MAX	(AERIE_CMDLINE_MAX + AERIE_MAX_VCPUS * 64 + 1024)
 
 static const char *vcpu_state(struct aerie_vcpu *vcpu)
 {
@@ -73,31 +73,6 @@ static int put_vcpus(struct sk_buff *skb, struct aerie_vm *vm)
 		    nla_put_u32(skb, AERIE_A_VCPU_ID, vcpu->id) ||
 		    nla_put_u32(skb, AERIE_A_TID, task_pid_nr(vcpu->task)) ||
 		    nla_put_string(skb, AERIE_A_VCPU_STATE, vcpu_state(vcpu)))
-			return -EMSGSIZE;
-		nla_nest_end(skb, nest);
-	}
-	nla_nest_end(skb, list);
-	return 0;
-}
-
-static int put_nics(struct sk_buff *skb, struct aerie_vm *vm)
-{
-	struct nlattr *list, *nest;
-	u32 i;
-
-	if (!vm->config.nr_nics)
-		return 0;
-	list = nla_nest_start(skb, AERIE_A_NIC_LIST);
-	if (!list)
-		return -EMSGSIZE;
-	for (i = 0; i < vm->config.nr_nics; i++) {
-		const struct aerie_nic_config *nic = &vm->config.nics[i];
-
-		nest = nla_nest_start(skb, AERIE_A_NIC);
-		if (!nest ||
-		    nla_put_u32(skb, AERIE_A_IFINDEX, nic->ifindex) ||
-		    nla_put(skb, AERIE_A_MAC, sizeof(nic->mac), nic->mac) ||
-		    (*nic->bridge && nla_put_string(skb, AERIE_A_BRIDGE, nic->bridge)))
 			return -EMSGSIZE;
 		nla_nest_end(skb, nest);
 	}
@@ -166,7 +141,7 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 		err = nla_put_string(skb, AERIE_A_HVC_TTY, vm->hvc_tty);
 	if (!err && vm->config.cmdline)
 		err = nla_put_string(skb, AERIE_A_CMDLINE, vm->config.cmdline);
-	return err ?: put_vcpus(skb, vm) ?: put_nics(skb, vm);
+	return err ?: put_vcpus(skb, vm);
 }
 
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info)

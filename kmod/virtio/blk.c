@@ -8,6 +8,7 @@
  * An image that is being written by one VM can be opened by no other.
  */
 #include <linux/blk_types.h>
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
@@ -29,22 +30,60 @@
 static LIST_HEAD(disks);
 static DEFINE_MUTEX(disks_lock);
 
-static void blk_free(struct aerie_virtio *vdev)
+static void blk_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	u8 status = VIRTIO_BLK_S_IOERR;
+
+	if (chain->out_bytes &&
+	    aerie_vq_write(vq, chain, chain->out_bytes - 1, &status, 1) == 1)
+		aerie_vq_done(vq, chain, 1);
+	else
+		aerie_virtio_broken(vq->vdev);
+}
+
+static void blk_sever(struct aerie_virtio *vdev)
 {
 	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
 
 	mutex_lock(&disks_lock);
 	list_del(&blk->node);
 	mutex_unlock(&disks_lock);
+	aerie_bdev_release(blk->bdev);
 	fput(blk->file);
 	mem_cgroup_put(blk->memcg);
+	blk->file = NULL;
+}
+
+static void blk_free(struct aerie_virtio *vdev)
+{
+	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
+
+	if (blk->file)
+		blk_sever(vdev);
 	aerie_blk_queues_fini(blk);
 	kfree(blk);
+}
+
+static void blk_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
+{
+	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
+	char *path = d_path(&blk->file->f_path, info->backing, sizeof(info->backing));
+
+	if (IS_ERR(path))
+		info->backing[0] = '\0';	/* longer than any path that can be opened */
+	else
+		memmove(info->backing, path, strlen(path) + 1);
+	memcpy(info->serial, blk->serial, sizeof(blk->serial));
+	info->read_only = aerie_blk_read_only(blk);
 }
 
 static const struct aerie_virtio_ops blk_ops = {
 	.id = VIRTIO_ID_BLOCK,
 	.class = CLASS_SCSI_STORAGE,
+	.kind = "disk",
+	.fail = blk_fail,
+	.sever = blk_sever,
+	.describe = blk_describe,
 	.serve = aerie_blk_serve,
 	.free = blk_free,
 	.ready = aerie_blk_ready,
@@ -62,6 +101,8 @@ static int blk_claim(struct aerie_blk *blk, struct aerie_why *why)
 		if (other->file->f_mapping == blk->file->f_mapping &&
 		    !(aerie_blk_read_only(other) && aerie_blk_read_only(blk)))
 			err = aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
+					   other->vdev.dev.vm == blk->vdev.dev.vm ?
+					   "is in use by this VM already" :
 					   "is in use by another VM, and one of them writes");
 	}
 	if (!err)
@@ -101,7 +142,7 @@ static void config_fill(struct aerie_blk *blk, unsigned int nr_vqs)
 }
 
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
-			    unsigned int nr, struct aerie_why *why)
+			    struct aerie_why *why)
 {
 	unsigned int nr_vqs = min(vm->config.nr_vcpus, AERIE_BLK_QUEUES);
 	struct aerie_blk *blk;
@@ -111,6 +152,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	blk = kzalloc(sizeof(*blk), GFP_KERNEL_ACCOUNT);
 	if (!blk)
 		return -ENOMEM;
+	blk->vdev.dev.vm = vm;
 	blk->file = get_file(disk->file);
 	blk->memcg = get_mem_cgroup_from_mm(current->mm);
 	blk->direct = blk->file->f_flags & O_DIRECT;
@@ -118,7 +160,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	spin_lock_init(&blk->limit_lock);
 	limit_set(blk, &disk->limit);
 	memcpy(blk->serial, disk->serial, sizeof(blk->serial));
-	snprintf(blk->name, sizeof(blk->name), "disk%u", nr);
+	aerie_device_name(vm, "disk", blk->name, sizeof(blk->name));
 	blk->vdev.ops = &blk_ops;
 	config_fill(blk, nr_vqs);
 	err = aerie_blk_queues_init(blk, nr_vqs);
@@ -127,6 +169,9 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	err = blk_claim(blk, why);
 	if (err)
 		goto err_queues;
+	err = aerie_bdev_claim(blk->file, &blk->bdev, why);
+	if (err)
+		goto err_claim;
 	err = aerie_virtio_init(&blk->vdev, vm, blk->name, nr_vqs);
 	if (!err) {
 		for (i = 0; i < nr_vqs; i++)
@@ -135,6 +180,8 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	}
 	if (err == -ENOSPC)
 		aerie_refuse(why, err, AERIE_A_DISK_LIST, "finds no free PCI slot");
+	aerie_bdev_release(blk->bdev);
+err_claim:
 	mutex_lock(&disks_lock);
 	list_del(&blk->node);
 	mutex_unlock(&disks_lock);
@@ -151,16 +198,12 @@ err_file:
 
 static struct aerie_blk *blk_find(struct aerie_vm *vm, const char *name)
 {
-	struct aerie_dev *dev;
+	struct aerie_dev *dev = aerie_device_find(vm, name);
+	struct aerie_virtio *vdev = dev ? container_of(dev, struct aerie_virtio, dev) : NULL;
 
-	list_for_each_entry(dev, &vm->devs, node) {
-		struct aerie_virtio *vdev = container_of(dev, struct aerie_virtio, dev);
-
-		if (dev->ops == &aerie_virtio_dev_ops && vdev->ops == &blk_ops &&
-		    !strcmp(dev->name, name))
-			return container_of(vdev, struct aerie_blk, vdev);
-	}
-	return NULL;
+	if (!dev || dev->ops != &aerie_virtio_dev_ops || vdev->ops != &blk_ops)
+		return NULL;
+	return container_of(vdev, struct aerie_blk, vdev);
 }
 
 /* Make the file as large as that. */

@@ -34,6 +34,7 @@ struct aerie_blk_queue {
  * struct aerie_blk - a disk
  * @vdev: the device; first
  * @file: read-only where it is not open for writing
+ * @bdev: its claim, where it is a block device
  * @memcg: the memory cgroup of who made the VM: it pays for the page cache and requests
  * @direct: the file is open with O_DIRECT: the host's page cache is left out
  * @sectors: how large the disk is; grows at any time
@@ -49,6 +50,7 @@ struct aerie_blk_queue {
 struct aerie_blk {
 	struct aerie_virtio vdev;
 	struct file *file;
+	void *bdev;
 	struct mem_cgroup *memcg;
 	bool direct;
 	u64 sectors;

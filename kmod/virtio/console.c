@@ -11,8 +11,10 @@
 
 #include "aerie.h"
 #include "dev/chips.h"
+#include "uapi.h"
 #include "virtio/virtio.h"
 
+#define NAME			"console"
 #define CLASS_OTHER_COMM	0x078000u	/* simple communication controller, other */
 
 enum { RECEIVE, TRANSMIT, NR_QUEUES };
@@ -88,10 +90,10 @@ static void console_receive(struct aerie_vq *vq)
 
 static void console_run(struct aerie_vq *vq)
 {
-	if (vq->index == RECEIVE)
-		console_receive(vq);
-	else
+	if (vq->index != RECEIVE)
 		aerie_vq_serve(vq);
+	else if (!vq->vdev->severed)
+		console_receive(vq);
 }
 
 /* Typed bytes are fetched, since guest memory is written by who may sleep. */
@@ -105,32 +107,53 @@ static size_t console_typed(void *arg, const u8 *buf, size_t len)
 
 static void console_detach(struct aerie_virtio *vdev)
 {
-	aerie_console_mute(of_vdev(vdev)->con);
+	if (of_vdev(vdev)->con)
+		aerie_console_mute(of_vdev(vdev)->con);
 }
 
-static void console_free(struct aerie_virtio *vdev)
+/* Its console goes; the driver may transmit into nothing. */
+static void console_sever(struct aerie_virtio *vdev)
 {
 	struct virtio_console *vc = of_vdev(vdev);
 
 	vdev->dev.vm->hvc = NULL;
+	vdev->dev.vm->hvc_tty = NULL;
 	aerie_console_destroy(vc->con);
-	kfree(vc);
+	vc->con = NULL;
+}
+
+static void console_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
+{
+	strscpy(info->backing, aerie_console_tty(of_vdev(vdev)->con) ?: "", sizeof(info->backing));
+}
+
+static void console_free(struct aerie_virtio *vdev)
+{
+	if (of_vdev(vdev)->con)
+		console_sever(vdev);
+	kfree(of_vdev(vdev));
 }
 
 static const struct aerie_virtio_ops console_ops = {
 	.id = VIRTIO_ID_CONSOLE,
 	.class = CLASS_OTHER_COMM,
+	.kind = NAME,
 	.serve = console_transmit,
 	.run = console_run,
 	.detach = console_detach,
+	.sever = console_sever,
+	.describe = console_describe,
 	.free = console_free,
 };
 
-int aerie_virtio_console_create(struct aerie_vm *vm)
+int aerie_virtio_console_create(struct aerie_vm *vm, struct aerie_why *why)
 {
-	struct virtio_console *vc = kzalloc(sizeof(*vc), GFP_KERNEL_ACCOUNT);
+	struct virtio_console *vc;
 	int err;
 
+	if (aerie_device_find(vm, NAME))
+		return aerie_refuse(why, -EEXIST, AERIE_A_HVC, "the VM has a virtio console");
+	vc = kzalloc(sizeof(*vc), GFP_KERNEL_ACCOUNT);
 	if (!vc)
 		return -ENOMEM;
 	vc->vdev.ops = &console_ops;
@@ -139,7 +162,9 @@ int aerie_virtio_console_create(struct aerie_vm *vm)
 		err = PTR_ERR(vc->con);
 		goto err_vc;
 	}
-	err = aerie_virtio_init(&vc->vdev, vm, "console", NR_QUEUES);
+	err = aerie_virtio_init(&vc->vdev, vm, NAME, NR_QUEUES);
+	if (err == -ENOSPC)
+		aerie_refuse(why, err, AERIE_A_HVC, "finds no free PCI slot");
 	if (err)
 		goto err_con;
 	vm->hvc = vc->con;

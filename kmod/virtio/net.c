@@ -16,6 +16,7 @@
 #include "uapi.h"
 #include "virtio/net.h"
 
+#define KIND		"nic"
 #define CLASS_ETHERNET	0x020000u
 #define CTRL_SHORT	2u	/* its index where there is one pair */
 
@@ -126,6 +127,7 @@ static void ctrl_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 
 /* ---- The device ----------------------------------------------------------- */
 
+/* Of one that has been taken by force nothing arrives, and what is sent is lost. */
 static void net_run(struct aerie_vq *vq)
 {
 	struct virtio_net *net = net_of(vq->vdev);
@@ -135,9 +137,11 @@ static void net_run(struct aerie_vq *vq)
 		aerie_vq_serve(vq);
 	else if (vq->index > ctrl)
 		aerie_virtio_broken(vq->vdev);
+	else if (vq->index % 2 && vq->vdev->severed)
+		aerie_vq_serve(vq);
 	else if (vq->index % 2)
 		aerie_net_tx_run(vq);
-	else
+	else if (!vq->vdev->severed)
 		aerie_net_rx_run(vq);
 }
 
@@ -173,6 +177,22 @@ static void net_detach(struct aerie_virtio *vdev)
 	aerie_netdev_del(net_of(vdev));
 }
 
+static void net_sever(struct aerie_virtio *vdev)
+{
+	aerie_netdev_del(net_of(vdev));
+	aerie_net_link(net_of(vdev), 0, VIRTIO_NET_S_LINK_UP);
+}
+
+static void net_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
+{
+	const struct virtio_net *net = net_of(vdev);
+
+	strscpy(info->backing, net->dev->name, sizeof(info->backing));
+	strscpy(info->bridge, net->bridge, sizeof(info->bridge));
+	memcpy(info->mac, net->mac, sizeof(info->mac));
+	info->ifindex = net->dev->ifindex;
+}
+
 static void net_fini(struct virtio_net *net)
 {
 	u16 i;
@@ -194,8 +214,11 @@ static void net_free(struct aerie_virtio *vdev)
 static const struct aerie_virtio_ops net_ops = {
 	.id = VIRTIO_ID_NET,
 	.class = CLASS_ETHERNET,
+	.kind = KIND,
 	.serve = ctrl_serve,
 	.run = net_run,
+	.sever = net_sever,
+	.describe = net_describe,
 	.drain = net_drain,
 	.detach = net_detach,
 	.reset = net_reset,
@@ -238,17 +261,22 @@ static void config_fill(struct virtio_net *net)
 }
 
 static int net_init(struct virtio_net *net, struct aerie_vm *vm,
-		    const struct aerie_nic_config *nic, unsigned int nr)
+		    const struct aerie_nic_config *nic)
 {
 	struct aerie_net_mode *mode = kzalloc(sizeof(*mode), GFP_KERNEL_ACCOUNT);
+	unsigned int nr;
 	int err;
 
 	if (!mode)
 		return -ENOMEM;
 	RCU_INIT_POINTER(net->mode, mode);
 	spin_lock_init(&net->link_lock);
+	strscpy(net->bridge, nic->bridge, sizeof(net->bridge));
 	net->pairs = min(vm->config.nr_vcpus, AERIE_NET_PAIRS);
-	snprintf(net->name, sizeof(net->name), "nic%u", nr);
+	aerie_device_name(vm, KIND, net->name, sizeof(net->name));
+	err = kstrtouint(net->name + strlen(KIND), 10, &nr);
+	if (err)
+		return err;
 	if (is_zero_ether_addr(nic->mac))
 		aerie_net_mac(net->mac, vm->config.name, nr);
 	else
@@ -259,7 +287,7 @@ static int net_init(struct virtio_net *net, struct aerie_vm *vm,
 	return err;
 }
 
-int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic, unsigned int nr,
+int aerie_virtio_net_create(struct aerie_vm *vm, const struct aerie_nic_config *nic,
 			    struct aerie_why *why)
 {
 	struct virtio_net *net = kzalloc(sizeof(*net), GFP_KERNEL_ACCOUNT);
@@ -267,7 +295,7 @@ int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic, u
 
 	if (!net)
 		return -ENOMEM;
-	err = net_init(net, vm, nic, nr);
+	err = net_init(net, vm, nic);
 	if (err)
 		goto err_net;
 	config_fill(net);
@@ -281,8 +309,6 @@ int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic, u
 		aerie_device_remove(&net->vdev.dev);
 		return err;
 	}
-	memcpy(nic->mac, net->mac, ETH_ALEN);
-	nic->ifindex = net->dev->ifindex;
 	return 0;
 
 err_net:

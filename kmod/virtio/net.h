@@ -84,10 +84,11 @@ struct aerie_net_queue {
  * @config: device configuration; vdev.lock
  * @mode: what the driver has asked for; replaced by the control queue's work
  * @mac: the address it was made with
+ * @bridge: that the interface was to join, or ""
  * @pairs: of queues
  * @link_lock: config.status and the interface's carrier
  * @shown: the interface is registered, and is not about to go; changes under link_lock
- * @name: in debugfs
+ * @name: for people, "nic0"
  * @queues: each pair's
  */
 struct virtio_net {
@@ -96,6 +97,7 @@ struct virtio_net {
 	struct virtio_net_config config;
 	struct aerie_net_mode __rcu *mode;
 	u8 mac[ETH_ALEN];
+	char bridge[AERIE_IFNAME_LEN];
 	u16 pairs;
 	spinlock_t link_lock;
 	bool shown;

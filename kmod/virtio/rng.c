@@ -9,9 +9,11 @@
 #include <linux/slab.h>
 
 #include "aerie.h"
+#include "uapi.h"
 #include "virtio/virtio.h"
 
 #define CLASS_OTHER	0xff0000u	/* PCI has no class for it */
+#define NAME		"rng"
 #define RATE		(1u << 20)	/* bytes a second */
 #define REQUEST_MAX	4096u		/* a driver that wants more asks again */
 
@@ -48,20 +50,26 @@ static void rng_free(struct aerie_virtio *vdev)
 static const struct aerie_virtio_ops rng_ops = {
 	.id = VIRTIO_ID_RNG,
 	.class = CLASS_OTHER,
+	.kind = "rng",
 	.serve = rng_serve,
 	.free = rng_free,
 };
 
-int aerie_virtio_rng_create(struct aerie_vm *vm)
+int aerie_virtio_rng_create(struct aerie_vm *vm, struct aerie_why *why)
 {
-	struct aerie_virtio *vdev = kzalloc(sizeof(*vdev), GFP_KERNEL_ACCOUNT);
+	struct aerie_virtio *vdev;
 	int err;
 
+	if (aerie_device_find(vm, NAME))
+		return aerie_refuse(why, -EEXIST, AERIE_A_ENTROPY, "the VM has a source of entropy");
+	vdev = kzalloc(sizeof(*vdev), GFP_KERNEL_ACCOUNT);
 	if (!vdev)
 		return -ENOMEM;
 	vdev->ops = &rng_ops;
-	err = aerie_virtio_init(vdev, vm, "rng", 1);
-	if (err)
-		kfree(vdev);
-	return err;
+	err = aerie_virtio_init(vdev, vm, NAME, 1);
+	if (!err)
+		return 0;
+	kfree(vdev);
+	return err == -ENOSPC ? aerie_refuse(why, err, AERIE_A_ENTROPY, "finds no free PCI slot") :
+				err;
 }

@@ -115,6 +115,18 @@ bool aerie_vq_live(const struct aerie_vq *vq)
 	       !(status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+static void vq_serve(struct aerie_vq *vq)
+{
+	const struct aerie_virtio_ops *ops = vq->vdev->ops;
+
+	if (!READ_ONCE(vq->vdev->severed))
+		ops->serve(vq, vq->chain);
+	else if (ops->fail)
+		ops->fail(vq, vq->chain);
+	else
+		aerie_vq_done(vq, vq->chain, 0);
+}
+
 bool aerie_vq_may_serve(const struct aerie_vq *vq)
 {
 	return !READ_ONCE(vq->vdev->stopped) && aerie_vq_live(vq);
@@ -141,7 +153,7 @@ void aerie_vq_serve(struct aerie_vq *vq)
 		if (n < 0 || (!n && more))
 			aerie_virtio_broken(vq->vdev);
 		else if (n)
-			ops->serve(vq, vq->chain);
+			vq_serve(vq);
 		else if (!aerie_vq_kicks(vq, true))
 			break;
 		else
@@ -303,6 +315,29 @@ static void virtio_reset(struct aerie_dev *dev)
 	state_reset(vdev);
 	aerie_pci_reset(&vdev->pci);
 	vdev->stopped = false;
+}
+
+/* Requests that wait, and a reset that has been asked for meanwhile, are seen to after it. */
+static bool virtio_sever(struct aerie_dev *dev)
+{
+	struct aerie_virtio *vdev = from_dev(dev);
+	unsigned long flags;
+	unsigned int i;
+
+	if (!READ_ONCE(vdev->s.status))
+		return false;
+	virtio_quiesce(dev);
+	if (vdev->ops->sever)
+		vdev->ops->sever(vdev);
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	vdev->severed = true;
+	WRITE_ONCE(vdev->stopped, !dev->vm->devs_run);
+	if (vdev->resetting && !vdev->stopped)
+		queue_work(workers, &vdev->reset_work);
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+	for (i = 0; i < vdev->nr_vqs; i++)
+		aerie_vq_kick(&vdev->vqs[i]);
+	return true;
 }
 
 /* ---- Common configuration ------------------------------------------------- */
@@ -716,11 +751,13 @@ int aerie_virtio_init(struct aerie_virtio *vdev, struct aerie_vm *vm, const char
 	INIT_WORK(&vdev->reset_work, reset_work);
 	vdev->nr_vqs = nr_vqs;
 	vdev->features |= TRANSPORT_FEATURES;
-	vdev->stopped = true;
+	vdev->stopped = !vm->devs_run;
+	vdev->s.config_vector = VIRTIO_MSI_NO_VECTOR;
 	vdev->pci.vm = vm;
 	vdev->pci.ops = &pci_ops;
 	vdev->pci.bar_size[BAR_REGS] = REGS_SIZE;
 	vdev->dev.name = name;
+	vdev->dev.pci = &vdev->pci;
 	err = vqs_alloc(vdev);
 	if (err)
 		goto err_vqs;
@@ -750,17 +787,35 @@ static void virtio_destroy(struct aerie_dev *dev)
 
 	if (vdev->ops->detach)
 		vdev->ops->detach(vdev);
-	virtio_quiesce(dev);
+	/* First nobody can queue a work any more, then none is, then no line is driven. */
 	aerie_pci_unplug(&vdev->pci);
+	virtio_quiesce(dev);
+	aerie_pci_intx(&vdev->pci, false);
 	aerie_msix_fini(&vdev->pci);
 	vqs_free(vdev);
 	vdev->ops->free(vdev);
 }
 
-/* What debugfs shows: the device's, then figures of its queues added up. */
+static void virtio_describe(struct aerie_dev *dev, struct aerie_dev_info *info)
+{
+	struct aerie_virtio *vdev = from_dev(dev);
+	unsigned int i;
+
+	info->kind = vdev->ops->kind;
+	info->nr_queues = vdev->nr_vqs;
+	for (i = 0; i < vdev->nr_vqs; i++) {
+		info->queues[i].requests = READ_ONCE(vdev->vqs[i].requests);
+		info->queues[i].interrupts = READ_ONCE(vdev->vqs[i].interrupts);
+	}
+	if (vdev->ops->describe)
+		vdev->ops->describe(vdev, info);
+}
+
+/* What debugfs shows: the device's, then counters of each queue. */
 struct virtio_record {
 	struct aerie_virtio_state s;
-	u64 features, requests, interrupts;
+	u64 features;
+	u64 requests[AERIE_VQ_MAX], interrupts[AERIE_VQ_MAX];
 };
 
 static void virtio_state(struct aerie_dev *dev, void *buf)
@@ -776,8 +831,8 @@ static void virtio_state(struct aerie_dev *dev, void *buf)
 	raw_spin_unlock_irqrestore(&vdev->lock, flags);
 	r->features = vdev->features;
 	for (i = 0; i < vdev->nr_vqs; i++) {
-		r->requests += READ_ONCE(vdev->vqs[i].requests);
-		r->interrupts += READ_ONCE(vdev->vqs[i].interrupts);
+		r->requests[i] = READ_ONCE(vdev->vqs[i].requests);
+		r->interrupts[i] = READ_ONCE(vdev->vqs[i].interrupts);
 	}
 }
 
@@ -791,12 +846,12 @@ static const struct aerie_field virtio_fields[] = {
 	AERIE_FIELD(struct virtio_record, s.status),
 	AERIE_FIELD(struct virtio_record, s.isr),
 	AERIE_FIELD(struct virtio_record, s.generation),
-	AERIE_FIELD(struct virtio_record, requests),
-	AERIE_FIELD(struct virtio_record, interrupts),
+	AERIE_FIELD_ARRAY(struct virtio_record, requests),
+	AERIE_FIELD_ARRAY(struct virtio_record, interrupts),
 };
 
 static const struct aerie_record virtio_record =
-	AERIE_RECORD("virtio", 1, struct virtio_record, virtio_fields);
+	AERIE_RECORD("virtio", 2, struct virtio_record, virtio_fields);
 
 const struct aerie_dev_ops aerie_virtio_dev_ops = {
 	.name = "virtio",
@@ -804,6 +859,8 @@ const struct aerie_dev_ops aerie_virtio_dev_ops = {
 	.quiesce = virtio_quiesce,
 	.resume = virtio_resume,
 	.reset = virtio_reset,
+	.sever = virtio_sever,
+	.describe = virtio_describe,
 	.record = &virtio_record,
 	.state = virtio_state,
 };

@@ -17,7 +17,7 @@ struct iov_iter;
 struct kvec;
 
 #define AERIE_VQ_SIZE		256	/* descriptors a queue has at the most */
-#define AERIE_VQ_MAX		17	/* queues of a device */
+#define AERIE_VQ_MAX		AERIE_DEV_QUEUES
 
 /* One buffer of a chain: guest memory, read by the device or written by it. */
 struct aerie_vq_buf {
@@ -78,7 +78,12 @@ struct aerie_vq {
  * struct aerie_virtio_ops - a kind of virtio device
  * @id: VIRTIO_ID_*
  * @class: PCI class code, 24 bits
+ * @kind: what people call it
  * @serve: take one request: data in and out, then aerie_vq_done(); may sleep
+ * @describe: say what is behind it (aerie_dev_ops.describe); or NULL
+ * @fail: answer a request when the host's side of it has gone; NULL: with nothing
+ * @sever: give back what of the host is behind the device, nothing is served; or NULL;
+ *	   may sleep
  * @reset: the driver has reset the device; or NULL; may sleep
  * @free: give back what the device holds, itself included
  * @run: what a queue's work does, where that is not to serve one request after the other;
@@ -94,7 +99,11 @@ struct aerie_vq {
 struct aerie_virtio_ops {
 	u16 id;
 	u32 class;
+	const char *kind;
+	void (*describe)(struct aerie_virtio *vdev, struct aerie_dev_info *info);
 	void (*serve)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
+	void (*fail)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
+	void (*sever)(struct aerie_virtio *vdev);
 	void (*reset)(struct aerie_virtio *vdev);
 	void (*free)(struct aerie_virtio *vdev);
 	void (*run)(struct aerie_vq *vq);
@@ -128,6 +137,7 @@ struct aerie_virtio_state {
  * @vqs: queues
  * @nr_vqs: how many
  * @stopped: no queue is served, for the guest's memory goes away
+ * @severed: nothing of the host is behind it any more; written while @stopped
  * @resetting: the driver has asked for a reset that is not done yet
  * @reset_work: does a reset that the driver asked for
  */
@@ -143,7 +153,7 @@ struct aerie_virtio {
 	u8 window;
 	struct aerie_vq *vqs;
 	u16 nr_vqs;
-	bool stopped, resetting;
+	bool stopped, severed, resetting;
 	struct work_struct reset_work;
 };
 
@@ -154,8 +164,8 @@ extern const struct aerie_dev_ops aerie_virtio_dev_ops;
 /**
  * aerie_virtio_init() - make a virtio device of what embeds it, and plug it in
  * @vdev: zeroed but for ops, features, config, config_len
- * @vm: the VM, being built
- * @name: shown in debugfs, unique in the VM
+ * @vm: the VM, being built, or its lock is held
+ * @name: shown to people, unique in the VM
  * @nr_vqs: queues, 1 to AERIE_VQ_MAX
  *
  * Context: may sleep.
@@ -293,6 +303,7 @@ ssize_t aerie_vq_write(struct aerie_vq *vq, const struct aerie_vq_chain *chain, 
  */
 int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 len, bool write,
 		  struct iov_iter *iter, struct kvec *segs, unsigned int nr);
+
 /* pin.c */
 
 /**
@@ -312,21 +323,41 @@ int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 l
 s64 aerie_vq_pin(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 off, u64 len,
 		 bool write, struct bio_vec *segs, unsigned int *nr);
 
-/* The devices. Context: may sleep; the VM is being built. Return: 0 or -errno. */
+/*
+ * The devices. Context: may sleep; the VM is being built, or its lock is held. Return: 0
+ * or -errno; then vm->devs ends with the device.
+ */
 
-int aerie_virtio_rng_create(struct aerie_vm *vm);
+int aerie_virtio_rng_create(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
-			    unsigned int nr, struct aerie_why *why);
-int aerie_virtio_console_create(struct aerie_vm *vm);
-/* @nic: its address and the host interface's number are filled in. */
-int aerie_virtio_net_create(struct aerie_vm *vm, struct aerie_nic_config *nic,
-			    unsigned int nr, struct aerie_why *why);
+			    struct aerie_why *why);
+int aerie_virtio_console_create(struct aerie_vm *vm, struct aerie_why *why);
+int aerie_virtio_net_create(struct aerie_vm *vm, const struct aerie_nic_config *nic,
+			    struct aerie_why *why);
+
+/* As aerie_vm_disk_change(). vm->lock is held. */
+int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
+			    struct aerie_disk_info *info, struct aerie_why *why);
 
 /* netdev.c: what all host interfaces share; module load and unload. */
 int aerie_netdev_start(void);
 void aerie_netdev_stop(void);
-/* As aerie_vm_disk_change(). vm->lock is held. */
-int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
-			    struct aerie_disk_info *info, struct aerie_why *why);
+
+/* bdev.c */
+
+/**
+ * aerie_bdev_claim() - keep a block device from everybody else who claims it
+ * @file: a file; one that is no block device needs no claim
+ * @bdev: set to the claim, for aerie_bdev_release(), or to NULL where none is needed
+ * @why: reason of a refusal
+ *
+ * Several files of one block device can be claimed; which of them may be open for writing
+ * is the caller's.
+ * Context: may sleep.
+ * Return: 0, -EBUSY where it is mounted or somebody else has claimed it or a part of it.
+ */
+int aerie_bdev_claim(struct file *file, void **bdev, struct aerie_why *why);
+/* Does nothing with NULL. Context: may sleep. */
+void aerie_bdev_release(void *bdev);
 
 #endif

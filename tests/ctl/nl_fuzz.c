@@ -205,7 +205,35 @@ static const char * const spoil_names[] = {
 
 static bool has_name(uint8_t cmd)
 {
-	return cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN;
+	return (cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN) ||
+	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_DEV_GET);
+}
+
+static void put_attach(struct message *m)
+{
+	struct {
+		struct nlattr disk, fd;
+		int32_t val;
+	} nest = {
+		{ sizeof(nest), AERIE_A_DISK | NLA_F_NESTED },
+		{ NLA_HDRLEN + sizeof(int32_t), AERIE_A_DISK_FD },
+		any(2) ? good_fd : any_bad_fd()
+	};
+
+	if (any(4))
+		put(m, AERIE_A_DISK_LIST | NLA_F_NESTED, &nest, sizeof(nest));
+	if (!any(4))
+		put(m, AERIE_A_ENTROPY, NULL, 0);
+}
+
+static void put_detach(struct message *m)
+{
+	static const char * const names[] = { "disk0", "disk1", "rng", "pic", "pci", "", "%s" };
+	const char *name = names[any(7)];
+
+	put(m, AERIE_A_DEV_NAME, name, strlen(name) + 1);
+	if (any(2))
+		put(m, AERIE_A_FORCE, NULL, 0);
 }
 
 static void put_create(struct message *m)
@@ -307,7 +335,8 @@ static uint8_t command_for(enum spoil spoil)
 
 static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 {
-	bool dump = spoil == SPOIL_NOT && cmd == AERIE_CMD_VM_GET && any(2);
+	bool dump_all = spoil == SPOIL_NOT && cmd == AERIE_CMD_VM_GET && any(2);
+	bool dump = dump_all || cmd == AERIE_CMD_DEV_GET;
 	struct genlmsghdr *genl = (void *)(m->bytes + NLMSG_HDRLEN);
 	struct nlattr lie = { .nla_type = AERIE_A_NAME };
 	uint32_t junk = any(~0u);
@@ -320,7 +349,7 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 	}
 	if (spoil == SPOIL_NAME)
 		put_bad_name(m, cmd);
-	else if (has_name(cmd) && !dump && spoil != SPOIL_NO_NUL && spoil != SPOIL_MISSING)
+	else if (has_name(cmd) && !dump_all && spoil != SPOIL_NO_NUL && spoil != SPOIL_MISSING)
 		put_name(m);
 	if (spoil == SPOIL_FD)
 		put_bad_fd(m);
@@ -328,6 +357,10 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_bad_number(m);
 	else if (cmd == AERIE_CMD_VM_CREATE)
 		put_create(m);
+	else if (cmd == AERIE_CMD_DEV_ATTACH)
+		put_attach(m);
+	else if (cmd == AERIE_CMD_DEV_DETACH)
+		put_detach(m);
 
 	switch (spoil) {
 	case SPOIL_TYPE:
@@ -436,7 +469,9 @@ static bool denied(void)
 		/* Of a socket the opener's rights count as well. */
 		close(sock);
 		sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-		for (cmd = AERIE_CMD_VERSION; cmd <= AERIE_CMD_CONSOLE_OPEN; cmd++) {
+		for (cmd = AERIE_CMD_VERSION; cmd < AERIE_CMD_DEV_GET; cmd++) {
+			if (cmd == AERIE_CMD_EVENT)
+				continue;
 			err = simple((uint8_t)cmd, has_name((uint8_t)cmd) ? "nlfuzz-0" : NULL);
 			if (err != -EPERM) {
 				printf("# command %d: %d\n", cmd, err);

@@ -25,7 +25,7 @@
 
 static struct nl nl;
 static uint32_t rng;
-static int images[MAX_IMAGES], nr_images, initrd_fd;
+static int images[MAX_IMAGES], nr_images, initrd_fd, disk_fd;
 
 /* What all the workers have done, to show that they have done something. */
 static struct counts {
@@ -81,6 +81,8 @@ static bool expected(int err)
 	case -EINVAL:		/* not in that state */
 	case -EALREADY:
 	case -EOPNOTSUPP:	/* no power button */
+	case -ENODEV:		/* no such device, in one VM or the other */
+	case -EBUSY:
 	case -EINTR:
 		return true;
 	}
@@ -160,6 +162,27 @@ static void do_file(const char *name)
 	close(fd);
 }
 
+/* One disk for all VMs: some will not get it. */
+static void do_device(const char *name)
+{
+	const char *device = any(8) ? "disk0" : "rng";
+	struct nl_request r;
+	uint32_t id;
+
+	switch (any(4)) {
+	case 0:
+		nl_named(&nl, &r, AERIE_CMD_DEV_GET, name);
+		r.nlh.nlmsg_flags |= NLM_F_DUMP;
+		judge(AERIE_CMD_DEV_GET, nl_do(&nl, &r, 0, NULL, 0));
+		break;
+	case 1:
+		judge(AERIE_CMD_DEV_DETACH, nl_detach(&nl, name, device, any(2)));
+		break;
+	default:
+		judge(AERIE_CMD_DEV_ATTACH, nl_attach_disk(&nl, name, disk_fd, &id));
+	}
+}
+
 static void do_list(void)
 {
 	struct nl_request r;
@@ -176,7 +199,7 @@ static void do_anything(void)
 		AERIE_CMD_STAT_GET, AERIE_CMD_VM_START, AERIE_CMD_VM_RESUME,
 	};
 	const char *name = any_name();
-	uint32_t n = any(20);
+	uint32_t n = any(24);
 	uint8_t verb;
 
 	switch (n) {
@@ -199,6 +222,12 @@ static void do_anything(void)
 		break;
 	case 9:
 		do_list();
+		break;
+	case 10:
+	case 11:
+	case 12:
+	case 13:
+		do_device(name);
 		break;
 	default:
 		verb = verbs[any(sizeof(verbs))];
@@ -308,6 +337,9 @@ int main(int argc, char **argv)
 	if (counts == MAP_FAILED)
 		return 1;
 	initrd_fd = open(argv[4], O_RDONLY | O_CLOEXEC);
+	disk_fd = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (disk_fd < 0 || ftruncate(disk_fd, 16 << 20))
+		return 1;
 	images[nr_images++] = open(argv[3], O_RDONLY | O_CLOEXEC);
 	for (i = 5; i < argc; i++)
 		images[nr_images++] = open(argv[i], O_RDONLY | O_CLOEXEC);

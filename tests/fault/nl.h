@@ -181,6 +181,28 @@ static inline int nl_do(struct nl *nl, struct nl_request *r, uint16_t want, void
 	return err ? err : nl_answer(nl, want, value, size);
 }
 
+/* Attach a disk: the ID of the new device, or an error. */
+static inline int nl_attach_disk(struct nl *nl, const char *name, int32_t fd, uint32_t *id)
+{
+	struct nl_request r;
+
+	nl_named(nl, &r, AERIE_CMD_DEV_ATTACH, name);
+	nl_put_disk(&r, fd);
+	return nl_do(nl, &r, AERIE_A_DEV_ID, id, sizeof(*id));
+}
+
+static inline int nl_detach(struct nl *nl, const char *name, const char *device, bool force)
+{
+	struct nl_request r;
+
+	nl_named(nl, &r, AERIE_CMD_DEV_DETACH, name);
+	if (device)
+		nl_put_string(&r, AERIE_A_DEV_NAME, device);
+	if (force)
+		nl_put(&r, AERIE_A_FORCE, NULL, 0);
+	return nl_do(nl, &r, 0, NULL, 0);
+}
+
 static inline int nl_simple(struct nl *nl, uint8_t cmd, const char *name)
 {
 	struct nl_request r;

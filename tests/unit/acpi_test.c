@@ -108,6 +108,9 @@ TEST(fadt_describes_the_machine)
 	EXPECT_EQ(get(fadt + 64, 4), 0x604);
 	EXPECT_EQ(get(fadt + 76, 4), 0x608);
 	EXPECT_EQ(get(fadt + 88, 4), 0x04000204);	/* lengths */
+	EXPECT_EQ(get(fadt + 80, 4), AERIE_GPE0_PORT);
+	EXPECT_EQ(get(fadt + 92, 2), 2);		/* a byte each of status and enable bits */
+	EXPECT_EQ(get(fadt + 220 + 4, 8), AERIE_GPE0_PORT);
 	EXPECT_EQ(get(fadt + 109, 2), 5);		/* legacy, no 8042, no VGA, RTC */
 	EXPECT_EQ(get(fadt + 112, 4) & BIT(4), 0);	/* power button in fixed hardware */
 	EXPECT_EQ(get(fadt + 112, 4) & BIT(20), 0);	/* not hardware-reduced */
@@ -477,6 +480,16 @@ TEST(acpica_understands_the_tables)
 	EXPECT(strstr(said, "E0000000"));
 	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.PCI0._PRT' dsdt.dat"), 0);
 	EXPECT(strstr(said, "00000000001FFFFF"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.PCI0.S31._ADR' dsdt.dat"), 0);
+	EXPECT(strstr(said, "00000000001F0000"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.PCI0.S07._SUN' dsdt.dat"), 0);
+	EXPECT(strstr(said, "0000000000000007"));
+	/* The region is memory to it: what a method writes it reads. */
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.PCI0.S05._EJ0 1; evaluate \\_SB.PCI0.EJCT' dsdt.dat"), 0);
+	EXPECT(strstr(said, "0000000000000020"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_GPE._L00' dsdt.dat"), 0);
+	EXPECT(!strcasestr(said, "error"));
+	EXPECT(!strcasestr(said, "AE_"));
 	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.C063._UID' dsdt.dat"), 0);
 	EXPECT(strstr(said, "000000000000003F"));
 	snprintf(command, sizeof(command), "rm -r %s", dir);

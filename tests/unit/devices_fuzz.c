@@ -7,13 +7,17 @@
  * than its size, that lines and chips agree at the end, and that the number of
  * timer expiries stays within what the clamps promise.
  */
-// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
+// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/hotplug.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
 #include "fake_machine.h"
 #include "dev/lapic.h"
 
 static struct aerie_vcpu vcpu;
 
 void aerie_lapic_lint(struct aerie_vcpu *v, unsigned int pin)
+{
+}
+
+void aerie_vm_eject(struct aerie_vm *v)
 {
 }
 
@@ -40,6 +44,7 @@ static u16 take_port(void)
 		0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71,
 		0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x600, 0x601, 0x602, 0x603,
 		0x604, 0x605, 0x606, 0x608, 0x60b, 0xcf8, 0xcf9, 0xcfc, 0xcfe, 0x92, 0x60, 0x64, 0x80,
+		0x610, 0x611, 0x614, 0x618, 0x61c,
 	};
 	u8 n = take(1);
 

@@ -215,6 +215,16 @@ __weak void aerie_device_add(struct aerie_vm *v, struct aerie_dev *dev,
 	list_add_tail(&dev->node, &v->devs);
 }
 
+__weak struct aerie_dev *aerie_device_find(struct aerie_vm *v, const char *name)
+{
+	struct aerie_dev *dev;
+
+	list_for_each_entry(dev, &v->devs, node)
+		if (dev->name && !strcmp(dev->name, name))
+			return dev;
+	return NULL;
+}
+
 static __maybe_unused struct aerie_dev *machine_add(const struct aerie_dev_ops *ops)
 {
 	struct aerie_dev *dev = ops->create(&vm);

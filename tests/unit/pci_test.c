@@ -260,7 +260,7 @@ TEST(bars_tell_their_size)
 
 	setup();
 	base = config_in(1, BAR0, 4);
-	EXPECT_EQ(base, AERIE_PCI_MMIO_BASE);		/* the first that was plugged */
+	EXPECT_EQ(base, AERIE_PCI_MMIO_BASE + AERIE_PCI_SLOT_LEN);	/* its slot's */
 	memory_on();
 	EXPECT_EQ(readl(base), 0x44332211);
 	config_out(1, BAR0, 4, ~0u);
@@ -464,6 +464,32 @@ TEST(unplugging_lowers_intx)
 	machine_fini();
 }
 
+TEST(what_is_hidden_keeps_its_slot)
+{
+	struct aerie_pci_dev other;
+	u32 base;
+
+	setup();
+	memory_on();
+	base = config_in(1, BAR0, 4);
+	EXPECT_EQ(readl(base), 0x44332211);
+	EXPECT(aerie_pci_hide(&vm, 1));
+	EXPECT(!aerie_pci_hide(&vm, 1));
+	EXPECT(!aerie_pci_hide(&vm, 2));
+	EXPECT_EQ(config_in(1, 0, 4), 0xffffffff);
+	EXPECT_EQ(readl(base), 0xffffffff);
+	EXPECT(!aerie_pci_full(&vm));
+	memset(&other, 0, sizeof(other));
+	prepare(&other);
+	EXPECT_EQ(aerie_pci_plug(&other), 0);
+	EXPECT_EQ(other.slot, 2);
+	aerie_pci_unplug(&card);
+	aerie_pci_unplug(&other);
+	EXPECT_EQ(aerie_pci_plug(&other), 0);
+	EXPECT_EQ(other.slot, 1);
+	machine_fini();
+}
+
 TEST(reset_brings_power_on_state)
 {
 	u8 before[AERIE_PCI_CONFIG];
@@ -512,6 +538,7 @@ TEST(slots_run_out_and_addresses_do_not_overlap)
 	EXPECT(end <= AERIE_PCI_MMIO_BASE + AERIE_PCI_MMIO_LEN);
 	prepare(&pci[0]);
 	EXPECT_EQ(aerie_pci_plug(&pci[0]), -ENOSPC);
+	EXPECT(aerie_pci_full(&vm));
 	aerie_pci_unplug(&pci[7]);
 	EXPECT_EQ(aerie_pci_plug(&pci[0]), 0);
 	EXPECT_EQ(pci[0].slot, 7);

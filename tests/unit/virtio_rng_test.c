@@ -2,6 +2,7 @@
 /* The entropy device: what a request gets, how much, and how fast. */
 // sources: kmod/virtio/rng.c kmod/virtio/transport.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
 #include "ktap.h"
+#include "uapi.h"
 #include "fake_virtio.h"
 
 #define READY		(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
@@ -18,7 +19,7 @@ static struct ring ring;
 static void setup(void)
 {
 	virtio_machine(RAM_END);
-	EXPECT_EQ(aerie_virtio_rng_create(&vm), 0);
+	EXPECT_EQ(aerie_virtio_rng_create(&vm, NULL), 0);
 	rng = container_of(list_entry(vm.devs.prev, struct aerie_dev, node), struct aerie_virtio,
 			   dev);
 	vq = &rng->vqs[0];
@@ -58,7 +59,7 @@ TEST(no_memory_is_an_error)
 	for (n = 1; n < 10; n++) {
 		virtio_machine(RAM_END);
 		shim_fail_alloc = n;
-		if (!aerie_virtio_rng_create(&vm))
+		if (!aerie_virtio_rng_create(&vm, NULL))
 			break;
 		EXPECT_EQ(shim_fail_alloc, 0);
 		EXPECT_EQ(config_in(1, PCI_VENDOR_ID, 4), 0xffffffff);
@@ -66,6 +67,17 @@ TEST(no_memory_is_an_error)
 	}
 	EXPECT_EQ(n, 5);
 	shim_fail_alloc = 0;
+	virtio_machine_fini();
+}
+
+TEST(there_is_one_in_a_vm)
+{
+	struct aerie_why why = {};
+
+	setup();
+	EXPECT_EQ(aerie_virtio_rng_create(&vm, &why), -EEXIST);
+	EXPECT(why.msg && why.attr == AERIE_A_ENTROPY);
+	EXPECT_EQ(config_in(2, PCI_VENDOR_ID, 4), 0xffffffff);
 	virtio_machine_fini();
 }
 

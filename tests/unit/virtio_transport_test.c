@@ -428,3 +428,69 @@ TEST(driver_ok_needs_features_ok)
 	EXPECT_EQ(works_run(), 0);
 	teardown();
 }
+
+/* ---- Taken by force -------------------------------------------------------- */
+
+static unsigned int severs, fails;
+
+static void count_sever(struct aerie_virtio *vdev)
+{
+	EXPECT(vdev->stopped);
+	EXPECT_EQ(nr_works, 0);
+	severs++;
+}
+
+static void count_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	fails++;
+	aerie_vq_done(vq, chain, 0);
+}
+
+TEST(a_severed_device_fails_what_it_is_asked_for)
+{
+	struct aerie_virtio_ops ops = echo_ops;
+
+	ops.sever = count_sever;
+	ops.fail = count_fail;
+	severs = fails = 0;
+	setup();
+	echo.ops = &ops;
+	EXPECT(!echo.dev.ops->sever(&echo.dev));	/* no driver has begun */
+	EXPECT_EQ(severs, 0);
+	start(0);
+	offer(0, 0, "hello");				/* waits when it is severed */
+	kick(0);
+	EXPECT(echo.dev.ops->sever(&echo.dev));
+	EXPECT_EQ(severs, 1);
+	EXPECT(works_run());
+	EXPECT_EQ(fails, 1);
+	EXPECT_EQ(ring_used_idx(&rings[0]), 1);
+	EXPECT_EQ(ring_used(&rings[0], 0).len, 0);
+	set_status(0);					/* and its driver can leave */
+	EXPECT_EQ(works_run(), 1);
+	EXPECT_EQ(status(), 0);
+	echo.ops = &echo_ops;
+	teardown();
+}
+
+TEST(a_reset_asked_for_is_done_by_a_severed_device)
+{
+	setup();
+	start(0);
+	set_status(0);
+	EXPECT(echo.dev.ops->sever(&echo.dev));
+	EXPECT(works_run());
+	EXPECT_EQ(status(), 0);
+	teardown();
+}
+
+TEST(a_device_added_while_the_machine_is_on_serves_at_once)
+{
+	virtio_machine(4ull << 20);
+	vm.devs_on = true;
+	EXPECT_EQ(echo_create(), 0);
+	EXPECT(!echo.stopped);
+	decode_bars();
+	EXPECT_EQ(mem_in(COMMON(MSIX), 2), VIRTIO_MSI_NO_VECTOR);
+	virtio_machine_fini();
+}
