@@ -236,6 +236,28 @@ static void put_detach(struct message *m)
 		put(m, AERIE_A_FORCE, NULL, 0);
 }
 
+/* Interfaces, some of which can be made: on no bridge, or on none that there is. */
+static void put_nics(struct message *m)
+{
+	uint8_t list[512], *p = list, n = any(11);
+
+	while (n--) {
+		struct nlattr *nic = (void *)p, *attr = (void *)(p + NLA_HDRLEN);
+		uint16_t len = any(3) ? 6 : any(20);
+
+		nic->nla_type = AERIE_A_NIC | NLA_F_NESTED;
+		nic->nla_len = NLA_HDRLEN;
+		if (any(2)) {
+			attr->nla_type = any(2) ? AERIE_A_MAC : AERIE_A_BRIDGE;
+			attr->nla_len = NLA_HDRLEN + len;
+			memset(attr + 1, any(4) * 2, NLA_ALIGN(len));
+			nic->nla_len += NLA_ALIGN(attr->nla_len);
+		}
+		p += nic->nla_len;
+	}
+	put(m, AERIE_A_NIC_LIST | NLA_F_NESTED, list, p - list);
+}
+
 static void put_create(struct message *m)
 {
 	uint64_t memory = (64ull + any(4)) << 20;
@@ -251,6 +273,8 @@ static void put_create(struct message *m)
 		put(m, AERIE_A_MODULE_FDS, &good_fd, sizeof(good_fd));
 	if (any(2))
 		put(m, AERIE_A_CMDLINE, "console=ttyS0", 14);
+	if (any(2))
+		put_nics(m);
 }
 
 static void put_bad_fd(struct message *m)

@@ -144,6 +144,7 @@ static void request_create(struct nl_request *r, int fd, bool rich)
 		.name = NAME, .memory = 128 << 20, .vcpus = rich ? 3 : 1, .kernel = fd,
 		.initrd = rich ? payload_fd : -1, .module = rich ? payload_fd : -1,
 		.disk = rich ? disk_fd : 0,
+		.nic = rich,
 		.cmdline = rich ? "console=ttyS0" : "loops=0 stride=4",
 	};
 

@@ -135,13 +135,14 @@ static inline void nl_named(struct nl *nl, struct nl_request *r, uint8_t cmd, co
 		nl_put_string(r, AERIE_A_NAME, name);
 }
 
-/* One is made of these; descriptors below 0, no disk and a NULL command line are left out. */
+/* One is made of these; descriptors below 0, no disk, no interface and a NULL command line are left out. */
 struct nl_vm {
 	const char *name, *cmdline;
 	uint64_t memory;
 	uint32_t vcpus;
 	int32_t kernel, initrd, module;
 	int32_t disk;			/* 0: none */
+	bool nic;			/* one on no bridge */
 };
 
 static inline void nl_put_disk(struct nl_request *r, int32_t fd)
@@ -157,6 +158,13 @@ static inline void nl_put_disk(struct nl_request *r, int32_t fd)
 	nl_put(r, AERIE_A_DISK_LIST | NLA_F_NESTED, &nest, sizeof(nest));
 }
 
+static inline void nl_put_nic(struct nl_request *r)
+{
+	struct nlattr nic = { sizeof(nic), AERIE_A_NIC | NLA_F_NESTED };
+
+	nl_put(r, AERIE_A_NIC_LIST | NLA_F_NESTED, &nic, sizeof(nic));
+}
+
 static inline void nl_create(struct nl *nl, struct nl_request *r, const struct nl_vm *vm)
 {
 	nl_named(nl, r, AERIE_CMD_VM_CREATE, vm->name);
@@ -169,6 +177,8 @@ static inline void nl_create(struct nl *nl, struct nl_request *r, const struct n
 		nl_put(r, AERIE_A_MODULE_FDS, &vm->module, sizeof(vm->module));
 	if (vm->disk)
 		nl_put_disk(r, vm->disk);
+	if (vm->nic)
+		nl_put_nic(r);
 	if (vm->cmdline)
 		nl_put_string(r, AERIE_A_CMDLINE, vm->cmdline);
 }
