@@ -78,7 +78,7 @@ refuses 2 "'tape' is no kind of device: disk, nic, console or rng" attach web ta
 refuses 2 "disk FILE[,OPTION...] is missing" attach web disk
 refuses 2 "disk '' names no file" attach web disk ""
 refuses 2 "rng takes nothing more, not 'x'" attach web rng x
-refuses 2 "disk: 'rw' is neither ro nor serial=TEXT" attach web disk a,rw
+refuses 2 "disk: 'rw' is none of ro, direct, serial=TEXT" attach web disk a,rw
 refuses 2 "--force or --timeout, not both" detach web disk0 --force -t 1s
 refuses 2 "is no name of a device" detach web "$(printf %032d 0)"
 refuses 2 "is more than 365d" detach web disk0 --timeout 400d

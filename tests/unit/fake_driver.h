@@ -26,6 +26,7 @@ static __maybe_unused void setup(void)
 	virtio_machine(4ull << 20);
 	EXPECT_EQ(echo_create(), 0);
 	EXPECT_EQ(echo.pci.slot, ECHO_SLOT);
+	vm.devs_run = true;
 	echo.dev.ops->reset(&echo.dev);
 	echo_resets = 0;
 	decode_bars();

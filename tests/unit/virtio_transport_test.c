@@ -487,7 +487,7 @@ TEST(a_reset_asked_for_is_done_by_a_severed_device)
 TEST(a_device_added_while_the_machine_is_on_serves_at_once)
 {
 	virtio_machine(4ull << 20);
-	vm.devs_on = true;
+	vm.devs_run = true;
 	EXPECT_EQ(echo_create(), 0);
 	EXPECT(!echo.stopped);
 	decode_bars();
