@@ -14,7 +14,7 @@ tc() { /sbin/tc "$@"; }
 modprobe bridge 2>/dev/null
 ip link add t-br0 type bridge 2>/dev/null || skip_all "the host has no bridges"
 on_exit "ip link del t-br0 2>/dev/null; ip link del t-br1 2>/dev/null"
-plan 68
+plan 89
 
 a=$(vm a)
 b=$(vm b)
@@ -54,6 +54,10 @@ asks() {
 printed() {
 	tail -c "+$(($2 + 1))" "$SCRATCH/$1.log" | grep -qF -e "$3"
 }
+# comes VM FILE: the guest has it after a while.
+comes() {
+	asks "$1" "until [ -e $2 ]; do sleep 1; done; echo co''me" come
+}
 pings() {
 	asks "$1" "ping -c 2 -W 10 $2" "bytes from $2"
 }
@@ -76,7 +80,7 @@ sum() {
 	sha256sum | cut -d ' ' -f 1
 }
 mac_of() {
-	aerie show "$1" | awk '/^INTERFACE/ { on = 1; next } on { print $2; exit }'
+	aerie show "$1" | awk '/^DEVICE INTERFACE/ { on = 1; next } on { print $3; exit }'
 }
 
 check "a guest on a bridge" network "$a" $A -n t-br0 -c 2
@@ -217,6 +221,34 @@ usleep 500000
 aerie destroy -q "$b"
 check "destroyed under traffic: its interface is gone" [ ! -d "/sys/class/net/$b-0" ]
 check "the other is there" reached $A
+aerie destroy -q "$a"
+
+# Attached and detached while the guest runs
+check "a guest without one" boot "$a"
+keyboard "$a"
+check "gets one" aerie attach -q "$a" nic t-br1
+check "which it sees" comes "$a" /sys/class/net/eth0
+check "and the bridge" [ "$(master "$a-0")" = t-br1 ]
+type_at "$a" "ip addr add $A/24 dev eth0; ip link set eth0 up"
+check "it works" soon 60 reached "$A"
+check "a second one" aerie attach -q "$a" nic host
+check "has a number of its own" [ -d "/sys/class/net/$a-1" ]
+check "the guest lets go of one" aerie detach -q "$a" nic1 -t 60s
+check "which has gone from the host" [ ! -e "/sys/class/net/$a-1" ]
+type_at "$a" "ping -s 20000 $HOST >/dev/null &"
+check "one is taken by force at work" aerie detach -q "$a" nic0 --force
+check "and has gone from the host" [ ! -e "/sys/class/net/$a-0" ]
+check "and soon from the guest" asks "$a" \
+	"while [ -e /sys/class/net/eth0 ]; do sleep 1; done; echo go''ne" gone
+check "its name is free" aerie attach -q "$a" nic t-br1
+check "no such bridge to attach to" says 1 "cannot attach: nic none is no interface of the host" \
+	aerie attach "$a" nic none
+check "nor an address" says 2 "is no address like" aerie attach "$a" nic host,mac=1
+check "a console" aerie attach -q "$a" console
+check "comes" comes "$a" /dev/hvc0
+check "but once" says 1 "the VM has a virtio console" aerie attach "$a" console
+check "and goes" aerie detach -q "$a" console -t 60s
+check "so that nobody can have it" says 1 "has no virtio console" aerie console "$a" --hvc
 aerie destroy -q "$a"
 
 # What can be asked for
