@@ -103,7 +103,7 @@ void msix_entry(const struct device *d, u32 i, u32 vector, bool masked)
 	mmio_write32(d->msix + 16 * i + 12, masked);
 }
 
-static bool probe(struct device *d, u32 id)
+bool probe(struct device *d, u32 id)
 {
 	d->slot = find(id);
 	if (!d->slot)

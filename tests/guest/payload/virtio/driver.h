@@ -71,6 +71,8 @@ u8 get8(const struct device *d, u32 reg);
 u16 get16(const struct device *d, u32 reg);
 void put64(const struct device *d, u32 reg, u64 val);
 
+/* Find the device with virtio's @id; false where there is none. */
+bool probe(struct device *d, u32 id);
 /* False where the device does not become what it should. */
 bool reset(const struct device *d);
 void features(const struct device *d, u64 wanted);
