@@ -36,7 +36,7 @@ _aerie() {
 		return
 		;;
 	--only)
-		words="exits mmio x2apic timer registers touch two"
+		words="exits mmio x2apic timer registers touch two device"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 		;;

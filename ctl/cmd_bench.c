@@ -25,7 +25,7 @@
 const struct option_def opts_bench[] = {
 	{ .name = "kvm", .help = "beside KVM's, and fail where KVM cannot be measured" },
 	{ .name = "only", .arg = "TEST",
-	  .help = "one of exits, mmio, x2apic, timer, registers, touch, two" },
+	  .help = "one of exits, mmio, x2apic, timer, registers, touch, two, device" },
 	{ .name = "files", .arg = "DIRECTORY", .help = "where payload/exits.elf and kvm are" },
 	OPTION_JSON,
 	OPTION_QUIET,
@@ -37,7 +37,7 @@ static const struct test {
 	const char *name, *cpus;
 } tests[] = {
 	{ "exits", "1" }, { "mmio", "1" }, { "x2apic", "1" }, { "timer", "1" },
-	{ "registers", "1" }, { "touch", "1" }, { "two", "2" },
+	{ "registers", "1" }, { "touch", "1" }, { "two", "2" }, { "device", "1" },
 };
 
 #define NR_TESTS	(sizeof(tests) / sizeof(tests[0]))

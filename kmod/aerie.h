@@ -148,6 +148,7 @@ struct aerie_vcpu {
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */
 	int mode;			/* [a] enum aerie_vcpu_mode */
 	bool parked;			/* [a] outside, waits for the VM to run */
+	bool resting;			/* [a] sleeps halted, and looks before it runs */
 	unsigned long kick_sent;	/* [a] bit 0: kick_csd is on its way */
 	call_single_data_t kick_csd;	/* makes a vCPU leave the guest; kick_sent */
 

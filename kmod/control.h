@@ -28,7 +28,7 @@ void aerie_vm_config_free(struct aerie_vm_config *config);
 
 /* Life cycle. Context: may sleep. Return: 0, or -errno and why. */
 int aerie_vm_start(struct aerie_vm *vm, struct aerie_why *why);	/* load image and run */
-int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why);	/* returns when all parked */
+int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why);	/* no vCPU does anything when it returns */
 int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_reset(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_power_button(struct aerie_vm *vm, struct aerie_why *why);

@@ -12,7 +12,7 @@ case $LAB_HOST in
 vmx) kvm=kvm_intel ;;
 *) kvm=kvm_amd ;;
 esac
-single="exits mmio x2apic timer registers touch"
+single="exits mmio x2apic timer registers touch device"
 outside="create pause memory"
 # Seconds of the host's time for what takes a tenth of one, or hangs.
 patience=5

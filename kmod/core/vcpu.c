@@ -7,6 +7,11 @@
  * it. *Halted*: HLT or waiting for a start-up IPI; it sleeps until a request or
  * an event. *Running*: the run loop below, loaded most of the time.
  *
+ * One that sleeps halted is at rest, which is as good as parked where nobody wants to
+ * change what it has: a pause leaves it alone. It parks when something wakes it, for it
+ * looks whether the VM runs after it has said that it rests no more, and whoever
+ * pauses looks whether it rests after having said that the VM does not run.
+ *
  * Others only ever set a bit in vcpu->requests and kick. The store of
  * AERIE_VCPU_GUEST to vcpu->mode and the load of requests after it pair with
  * the store of a request and the load of mode in the kick: one of the two sees
@@ -350,6 +355,7 @@ static bool vcpu_has_work(struct aerie_vcpu *vcpu)
 static void vcpu_halt(struct aerie_vcpu *vcpu)
 {
 	vcpu->stats->halts++;
+	WRITE_ONCE(vcpu->resting, true);
 	for (;;) {
 		set_current_state(TASK_IDLE);
 		if (vcpu_has_work(vcpu))
@@ -357,6 +363,8 @@ static void vcpu_halt(struct aerie_vcpu *vcpu)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+	WRITE_ONCE(vcpu->resting, false);
+	smp_mb();	/* pairs with vcpu_rests() in vm.c */
 	if (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu))
 		vcpu->mp_state = AERIE_MP_RUNNING;
 }

@@ -77,12 +77,42 @@ static void vm_park(struct aerie_vm *vm)
 	wait_event(vm->state_wait, vm_all_parked(vm));
 }
 
+/* Call it after the VM's state was written: either it rests, or it sees that state. */
+static bool vcpu_rests(const struct aerie_vcpu *vcpu)
+{
+	smp_mb();	/* pairs with vcpu_halt() */
+	return READ_ONCE(vcpu->resting);
+}
+
+static bool vm_all_still(struct aerie_vm *vm)
+{
+	bool all = true;
+	u32 i;
+
+	for (i = 0; i < vm->nr_vcpus; i++)
+		all &= READ_ONCE(vm->vcpus[i]->parked) || vcpu_rests(vm->vcpus[i]);
+	return all;
+}
+
+/* Wait until no vCPU does anything. Those that do nothing are not told, they will see. */
+static void vm_still(struct aerie_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (!vcpu_rests(vm->vcpus[i]))
+			aerie_vcpu_request(vm->vcpus[i], AERIE_REQ_PARK);
+	wait_event(vm->state_wait, vm_all_still(vm));
+}
+
+/* One that rests has nothing to do, or is being woken already. */
 static void vm_wake(struct aerie_vm *vm)
 {
 	u32 i;
 
 	for (i = 0; i < vm->nr_vcpus; i++)
-		wake_up_process(vm->vcpus[i]->task);
+		if (!vcpu_rests(vm->vcpus[i]))
+			wake_up_process(vm->vcpus[i]->task);
 }
 
 void aerie_vm_kill(struct aerie_vm *vm, int kind, const char *fmt, ...)
@@ -621,7 +651,7 @@ int aerie_vm_pause(struct aerie_vm *vm, struct aerie_why *why)
 	}
 	spin_unlock_irq(&vm->state_lock);
 	if (changed) {
-		vm_park(vm);
+		vm_still(vm);
 		aerie_devices_quiesce(vm);
 		aerie_nl_event(vm, AERIE_EV_PAUSED);
 	} else {
@@ -635,6 +665,7 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 {
 	bool changed = false;
 	int err = aerie_vm_lock(vm, why);
+	u32 i;
 
 	if (err)
 		return err;
@@ -646,7 +677,9 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 	spin_unlock_irq(&vm->state_lock);
 	if (changed) {
 		aerie_devices_resume(vm);
-		vm_request_all(vm, AERIE_REQ_CLOCK);
+		/* Before they run; one that rests sees to it when it wakes. */
+		for (i = 0; i < vm->nr_vcpus; i++)
+			set_bit(AERIE_REQ_CLOCK, &vm->vcpus[i]->requests);
 		vm_wake(vm);
 		aerie_nl_event(vm, AERIE_EV_RESUMED);
 	} else {

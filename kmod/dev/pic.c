@@ -348,7 +348,7 @@ static u8 pic_read_byte(struct aerie_pic *pic, unsigned int n, u64 off)
 	return unlikely(READ_ONCE(c->poll)) ? pic_poll(pic, n, off) : chip_read(c, off);
 }
 
-static void pic_write_byte(struct aerie_pic *pic, unsigned int n, u64 off, u8 val)
+static __always_inline void pic_write_byte(struct aerie_pic *pic, unsigned int n, u64 off, u8 val)
 {
 	unsigned long flags;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Runs a multiboot payload under /dev/kvm, as the peer in benchmarks, with two doorbells
- * (eventfds that nobody reads).
+ * (eventfds that nobody reads) and a device that a thread serves: a virtqueue at a fixed
+ * address, its doorbell, an MSI.
  *
  * usage: kvm [--large] [--cpus N] [--append TEXT] PAYLOAD
  *        kvm --measure create|pause|memory PAYLOAD
@@ -12,6 +13,7 @@
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <linux/kvm.h>
+#include <linux/virtio_ring.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -28,28 +30,93 @@
 
 #define DOORBELL_PORT	0xd00
 #define DOORBELL_ADDRESS 0xfeb00000u
+#define DEVICE_ADDRESS	0xfeb01000u
+#define RING_ADDRESS	0x1f00000u	/* RAM that the payload leaves alone */
+#define RING_SIZE	8
+#define DEVICE_GSI	24
+#define MSI_ADDRESS	0xfee00000u	/* to the first processor */
+#define DEVICE_VECTOR	0x60
 
 /* An access by the guest is counted by an eventfd, which is all that comes of it. */
-static void add_doorbell(int vm, uint64_t addr, uint32_t len, uint32_t flags)
+static void add_doorbell(int vm, uint64_t addr, uint32_t len, uint32_t flags, int fd)
 {
-	struct kvm_ioeventfd e = {
-		.addr = addr, .len = len, .flags = flags, .fd = eventfd(0, EFD_NONBLOCK),
-	};
+	struct kvm_ioeventfd e = { .addr = addr, .len = len, .flags = flags, .fd = fd };
 
-	if (ioctl(vm, KVM_IOEVENTFD, &e))
+	if (fd < 0 || ioctl(vm, KVM_IOEVENTFD, &e))
 		err(1, "KVM_IOEVENTFD");
 }
 
-static void create(const char *payload, unsigned int cpus, bool large, const char *append)
+static int create(const char *payload, unsigned int cpus, bool large, const char *append)
 {
 	char line[1024];
 	int vm;
 
-	snprintf(line, sizeof(line), "cpus=%u port=%u address=%u %s", cpus, DOORBELL_PORT,
-		 DOORBELL_ADDRESS, append);
+	snprintf(line, sizeof(line), "cpus=%u port=%u address=%u device=%u ring=%u %s", cpus,
+		 DOORBELL_PORT, DOORBELL_ADDRESS, DEVICE_ADDRESS, RING_ADDRESS, append);
 	vm = vm_create(payload, GUEST_BYTES, cpus, large, line);
-	add_doorbell(vm, DOORBELL_PORT, 1, KVM_IOEVENTFD_FLAG_PIO);
-	add_doorbell(vm, DOORBELL_ADDRESS, 4, 0);
+	add_doorbell(vm, DOORBELL_PORT, 1, KVM_IOEVENTFD_FLAG_PIO, eventfd(0, EFD_NONBLOCK));
+	add_doorbell(vm, DOORBELL_ADDRESS, 4, 0, eventfd(0, EFD_NONBLOCK));
+	return vm;
+}
+
+/* ---- The device ----------------------------------------------------------------- */
+
+static int device_kick, device_irq;
+
+/* Requests are given back as they come. */
+static void serve(struct vring *ring)
+{
+	volatile uint16_t *avail = &ring->avail->idx;
+	static const uint64_t one = 1;
+	static uint16_t next;
+
+	while (next != *avail) {
+		ring->used->ring[next % RING_SIZE] = (struct vring_used_elem){
+			.id = ring->avail->ring[next % RING_SIZE],
+		};
+		__atomic_store_n(&ring->used->idx, ++next, __ATOMIC_RELEASE);
+		if (write(device_irq, &one, sizeof(one)) != sizeof(one))
+			err(1, "irqfd");
+	}
+}
+
+static void *device_thread(void *unused)
+{
+	struct vring ring;
+	uint64_t kicks;
+
+	(void)unused;
+	vring_init(&ring, RING_SIZE, vm_ram + RING_ADDRESS, 4);
+	while (read(device_kick, &kicks, sizeof(kicks)) == sizeof(kicks))
+		serve(&ring);
+	err(1, "doorbell");
+}
+
+static void add_device(int vm)
+{
+	static struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routing = {
+		.head.nr = 1,
+		.entry = {
+			.gsi = DEVICE_GSI, .type = KVM_IRQ_ROUTING_MSI,
+			.u.msi = { .address_lo = MSI_ADDRESS, .data = DEVICE_VECTOR },
+		},
+	};
+	struct kvm_irqfd irqfd = { .gsi = DEVICE_GSI };
+	pthread_t t;
+
+	device_kick = eventfd(0, 0);
+	device_irq = eventfd(0, 0);
+	add_doorbell(vm, DEVICE_ADDRESS, 2, 0, device_kick);
+	if (ioctl(vm, KVM_SET_GSI_ROUTING, &routing))
+		err(1, "KVM_SET_GSI_ROUTING");
+	irqfd.fd = device_irq;
+	if (ioctl(vm, KVM_IRQFD, &irqfd))
+		err(1, "KVM_IRQFD");
+	if (pthread_create(&t, NULL, device_thread, NULL))
+		errx(1, "pthread_create");
 }
 
 static void *run_thread(void *cpu)
@@ -220,7 +287,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: kvm [--large] [--cpus N] [--append TEXT] [--measure WHAT] PAYLOAD");
 	if (what)
 		return measure(what, argv[optind]);
-	create(argv[optind], cpus, large, append);
+	add_device(create(argv[optind], cpus, large, append));
 	for (i = 1; i < cpus; i++) {
 		if (pthread_create(&t, NULL, run_thread, (void *)(uintptr_t)i))
 			errx(1, "pthread_create");

@@ -8,9 +8,11 @@
  *
  * Command line: port=PORT and address=ADDRESS are what the doorbell kinds write to;
  * clear=BYTES is how the host's kernel clears a page: 1, 8: a string instruction with
- * such units; 64: a loop of moves.
+ * such units; 64: a loop of moves. device=ADDRESS is the doorbell of a virtqueue at
+ * ring=ADDRESS whose device is on no bus and interrupts with VEC.
  */
 #include "guest.h"
+#include "../../guest/payload/virtio/driver.h"
 
 #define BATCHES		16
 #define COUNT		256
@@ -21,7 +23,6 @@
 /* Memory that nobody has touched; the payload itself lies far below. */
 #define FRESH		(32ull << 20)
 
-#define VEC		0x60
 #define VEC_PING	0x61
 #define VEC_PONG	0x62
 #define NOBODY		0x77		/* no local APIC has this ID */
@@ -105,7 +106,7 @@ struct frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-static volatile u32 pings, pongs;
+static volatile u32 pings, pongs, answers;
 
 /* QEMU's TCG may let one in between STI and HLT, which then has nothing to wait for. */
 static inline void end_interrupt(struct frame *f)
@@ -129,6 +130,12 @@ static __attribute__((interrupt)) void on_ping(struct frame *f)
 static __attribute__((interrupt)) void on_pong(struct frame *f)
 {
 	pongs++;
+	end_interrupt(f);
+}
+
+static __attribute__((interrupt)) void on_answer(struct frame *f)
+{
+	answers++;
 	end_interrupt(f);
 }
 
@@ -290,4 +297,49 @@ TEST(two)
 	stop = true;
 	send(cpus[1].apic_id, VEC_PING);
 	cpu_wait(1);
+}
+
+/* ---- A device ---------------------------------------------------------------- */
+
+/* The entropy device, in need of a driver; or one that is there just so. */
+static bool find_device(void)
+{
+	u64 doorbell = boot_option("device=", 0);
+
+	if (doorbell) {
+		rng.notify = doorbell;
+		ring = (void *)boot_option("ring=", 0);
+		return true;
+	}
+	if (!probe(&rng, 4, 0))
+		return false;
+	ring = page_alloc();
+	msix_enable(&rng, true, false);
+	msix_entry(&rng, 1, VEC, false);
+	return start(&rng, 0, 1);
+}
+
+static void request(void)
+{
+	u32 seen = answers;
+
+	submit(&rng, 0);
+	while (answers == seen)
+		sti_hlt_cli();
+}
+
+/*
+ * A request of no bytes, which leaves the way: doorbell, the thread that serves the
+ * queue, descriptor and used ring, MSI, a vCPU that has halted. The thread is one of
+ * the hypervisor's: of Aerie a worker in the kernel, with KVM its program's, which
+ * waits for one eventfd and writes another.
+ */
+TEST(device)
+{
+	apic_to_x2();
+	take(VEC, on_answer);
+	if (!find_device())
+		die("no device");
+	describe(0, ring, 0, DESC_WRITE, 0);
+	MEASURE("device-irq", ROUND_TRIPS, request());
 }
