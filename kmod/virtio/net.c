@@ -281,6 +281,7 @@ static int net_init(struct virtio_net *net, struct aerie_vm *vm,
 		aerie_net_mac(net->mac, vm->config.name, nr);
 	else
 		memcpy(net->mac, nic->mac, ETH_ALEN);
+	aerie_net_mode_init(mode, net->mac, net->pairs);
 	err = queues_alloc(net);
 	if (!err)
 		err = aerie_netdev_alloc(net, vm->config.name);
