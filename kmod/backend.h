@@ -123,6 +123,9 @@ struct aerie_exit {
 			gva_t gva;
 			bool decoded;
 		} invlpg;
+		struct {		/* EOI of an interrupt that somebody waits for, done */
+			u8 vector;
+		} eoi;
 		struct {		/* MSR (RDMSR/WRMSR operands are in registers) */
 			bool write;
 		} msr;
@@ -282,6 +285,14 @@ struct aerie_backend {
 	 */
 	void (*cr8_set)(struct aerie_vcpu *vcpu, u8 cr8);
 	void (*want_cr8_window)(struct aerie_vcpu *vcpu, u8 threshold);
+
+	/*
+	 * [L] The local APIC may have changed its mode: have the processor keep it
+	 * where it can, see aerie_lapic_virtualize(). NULL where no processor can.
+	 */
+	void (*apic_mode)(struct aerie_vcpu *vcpu);
+	/* [I] It does: @vector is the highest one that is requested, or -1. */
+	void (*virtual_irq)(struct aerie_vcpu *vcpu, int vector);
 
 	/* [L] Drop translations of this vCPU before the next entry. */
 	void (*flush_tlb)(struct aerie_vcpu *vcpu);

@@ -109,7 +109,8 @@ static int irq_find(struct aerie_vcpu *vcpu)
 {
 	if (aerie_pic_pending(vcpu->vm->pic) && aerie_lapic_extint(vcpu))
 		return AERIE_IRQ_EXT;
-	return aerie_lapic_highest(vcpu);
+	/* What the processor delivers itself is none of these. */
+	return vcpu->lapic->virtual ? -1 : aerie_lapic_highest(vcpu);
 }
 
 static void irq_inject(struct aerie_vcpu *vcpu, int irq)
@@ -173,6 +174,10 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 	}
 	aerie_hw(want_irq_window)(vcpu, irq >= 0);
 
+	if (vcpu->lapic->virtual) {
+		aerie_backend->virtual_irq(vcpu, aerie_lapic_highest_irr(vcpu));
+		return;
+	}
 	irr = irq < 0 ? aerie_lapic_highest_irr(vcpu) : -1;
 	aerie_hw(want_cr8_window)(vcpu, irr > 0 && aerie_lapic_cr8(vcpu) >= irr >> 4 ?
 					     irr >> 4 : 0);

@@ -414,6 +414,9 @@ enum aerie_next aerie_exit_handle(struct aerie_vcpu *vcpu, struct aerie_exit *ex
 		return ud(vcpu);
 	case AERIE_EXIT_PIO:
 		return exit_pio(vcpu, exit);
+	case AERIE_EXIT_EOI:
+		aerie_lapic_ended(vcpu, exit->eoi.vector);
+		return AERIE_NEXT_ENTER;
 	case AERIE_EXIT_FAULT:
 	case AERIE_EXIT_MMIO:
 	case AERIE_EXIT_APIC:

@@ -274,6 +274,15 @@ static int microcode_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 	return 0;
 }
 
+static int apic_base_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
+{
+	int err = aerie_lapic_msr_write(vcpu, msr, val);
+
+	if (!err && aerie_backend->apic_mode)
+		aerie_backend->apic_mode(vcpu);
+	return err;
+}
+
 /* Locked with nothing on: no VMX, no SGX. */
 static int feat_ctl_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 {
@@ -380,7 +389,7 @@ static const struct msr_row msr_table[] = {
 	ROWS(MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, ALWAYS, ANY,
 	     aerie_time_msr_read, aerie_time_msr_write),
 	ROW(MSR_IA32_PLATFORM_ID, ALWAYS, INTEL, zero_read, NULL),
-	ROW(MSR_IA32_APICBASE, ALWAYS, ANY, aerie_lapic_msr_read, aerie_lapic_msr_write),
+	ROW(MSR_IA32_APICBASE, ALWAYS, ANY, aerie_lapic_msr_read, apic_base_write),
 	ROW(MSR_IA32_FEAT_CTL, ALWAYS, INTEL, feat_ctl_read, NULL),
 	ROW(MSR_IA32_TSC_ADJUST, X86_FEATURE_TSC_ADJUST, ANY,
 	    aerie_time_msr_read, aerie_time_msr_write),

@@ -28,7 +28,7 @@
 	X(INIT, "init")			X(SIPI, "sipi")			\
 	X(SMI, "smi")			X(VIRT_INSN, "vmx-svm-instruction") \
 	X(INVALID_STATE, "invalid-state") X(PREEMPT_TIMER, "preemption-timer") \
-	X(OTHER, "other")
+	X(OTHER, "other")		X(EOI, "eoi")
 
 enum aerie_exit_kind {
 #define X(id, name) AERIE_EXIT_##id,

@@ -180,6 +180,8 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 		clear_bit(AERIE_REQ_CLOCK, &vcpu->requests);
 	}
 	aerie_lapic_reset(vcpu, init);
+	if (aerie_backend->apic_mode)
+		aerie_backend->apic_mode(vcpu);
 	vcpu->hw_cr8 = 0;
 	aerie_backend->cr8_set(vcpu, 0);
 	vcpu->mp_state = vcpu->id ? AERIE_MP_WAIT_SIPI : AERIE_MP_RUNNING;

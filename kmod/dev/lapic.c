@@ -9,6 +9,11 @@
  * set after the IRR bit, and cleared before the IRR is searched again, so a bit
  * it does not show is one whose setter has yet to set it, and to kick.
  *
+ * Where the processor can deliver interrupts by itself, it owns the IRR while the
+ * guest runs: what others set is posted beside it, and the vCPU's thread moves it
+ * over when it looks. While the processor does deliver (@virtual), it alone keeps
+ * ISR and PPR, in the same page, and knows of no @isrv.
+ *
  * Register accesses go through one table of what there is and what of it can be
  * written. In xAPIC mode reserved bits are dropped and a wrong address is an
  * ESR bit; in x2APIC mode both are #GP.
@@ -99,10 +104,12 @@ static const struct lapic_reg *lapic_find(struct aerie_lapic *lapic, u32 reg, u8
 }
 
 /* Highest vector set in the 256 bits at @reg, or -1. */
-static int lapic_search(struct aerie_lapic *lapic, u32 reg)
+static __always_inline int lapic_search(struct aerie_lapic *lapic, u32 reg)
 {
 	int word;
 
+	/* Three instructions a word, where a loop takes six. */
+#pragma GCC unroll 8
 	for (word = 7; word >= 0; word--) {
 		u32 bits = READ_ONCE(*lapic_word(lapic, reg, word));
 
@@ -112,11 +119,23 @@ static int lapic_search(struct aerie_lapic *lapic, u32 reg)
 	return -1;
 }
 
+static noinline int lapic_search_isr(struct aerie_lapic *lapic)
+{
+	return lapic_search(lapic, APIC_ISR);
+}
+
+/* Highest vector in service, or -1. */
+static __always_inline int lapic_isrv(struct aerie_lapic *lapic)
+{
+	return unlikely(lapic->virtual) ? lapic_search_isr(lapic) : lapic->isrv;
+}
+
 /* SDM, Task and Processor Priorities. */
 static void lapic_update_ppr(struct aerie_lapic *lapic)
 {
 	u32 tpr = lapic_get(lapic, APIC_TASKPRI) & 0xff;
-	u32 isrv = lapic->isrv < 0 ? 0 : lapic->isrv & LAPIC_PRIO;
+	int vector = lapic_isrv(lapic);
+	u32 isrv = vector < 0 ? 0 : vector & LAPIC_PRIO;
 
 	lapic_put(lapic, APIC_PROCPRI, (tpr & LAPIC_PRIO) >= isrv ? tpr : isrv);
 	/* What waits may be let through now. */
@@ -138,7 +157,8 @@ bool lapic_set_irr(struct aerie_lapic *lapic, u8 vector, bool level)
 		else
 			clear_bit(vector % 32, lapic_bits(lapic, APIC_TMR, vector));
 	}
-	if (test_and_set_bit(vector % 32, lapic_bits(lapic, APIC_IRR, vector)))
+	if (lapic->staged ? test_and_set_bit(vector, lapic->posted) :
+			    test_and_set_bit(vector % 32, lapic_bits(lapic, APIC_IRR, vector)))
 		return false;
 	WRITE_ONCE(lapic->irr_pending, true);
 	return true;
@@ -199,6 +219,22 @@ void aerie_lapic_lint(struct aerie_vcpu *vcpu, unsigned int pin)
 
 /* Interrupts out */
 
+/* Move over what has been posted. */
+static noinline void lapic_take_posted(struct aerie_lapic *lapic)
+{
+	unsigned int i, first;
+	unsigned long bits;
+
+	for (i = 0; i < ARRAY_SIZE(lapic->posted); i++) {
+		if (!READ_ONCE(lapic->posted[i]))
+			continue;
+		bits = xchg(&lapic->posted[i], 0);
+		first = i * BITS_PER_LONG / 32;
+		*lapic_word(lapic, APIC_IRR, first) |= (u32)bits;
+		*lapic_word(lapic, APIC_IRR, first + 1) |= bits >> 32;
+	}
+}
+
 int aerie_lapic_highest_irr(struct aerie_vcpu *vcpu)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
@@ -207,6 +243,8 @@ int aerie_lapic_highest_irr(struct aerie_vcpu *vcpu)
 		lapic_timer_serve(lapic);
 	if (!READ_ONCE(lapic->irr_pending) || !lapic_on(lapic))
 		return -1;
+	if (lapic->staged)
+		lapic_take_posted(lapic);
 	return lapic_search(lapic, APIC_IRR);
 }
 
@@ -220,27 +258,16 @@ int aerie_lapic_highest(struct aerie_vcpu *vcpu)
 	return vector;
 }
 
-bool aerie_lapic_has_irq(struct aerie_vcpu *vcpu)
-{
-	struct aerie_lapic *lapic = vcpu->lapic;
-	int vector;
-
-	if (!lapic_on(lapic))
-		return false;
-	if (atomic_read(&lapic->timer_ticks) &&
-	    !(lapic_get(lapic, APIC_LVTT) & APIC_LVT_MASKED))
-		return true;
-	vector = READ_ONCE(lapic->irr_pending) ? lapic_search(lapic, APIC_IRR) : -1;
-	return vector >= 0 &&
-	       (vector & LAPIC_PRIO) > (lapic_get(lapic, APIC_PROCPRI) & LAPIC_PRIO);
-}
-
 void aerie_lapic_ack(struct aerie_vcpu *vcpu, u8 vector)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
 	u32 *isr = lapic_word(lapic, APIC_ISR, vector / 32);
 
 	WRITE_ONCE(lapic->irr_pending, false);
+	if (lapic->staged) {
+		smp_mb();	/* the hint before the bits that it stands for */
+		lapic_take_posted(lapic);
+	}
 	clear_bit(vector % 32, lapic_bits(lapic, APIC_IRR, vector));
 	if (lapic_search(lapic, APIC_IRR) >= 0)
 		WRITE_ONCE(lapic->irr_pending, true);
@@ -274,20 +301,49 @@ void aerie_lapic_set_cr8(struct aerie_vcpu *vcpu, u8 cr8)
 	lapic_set_tpr(vcpu->lapic, (cr8 & 0xf) << 4);
 }
 
-void aerie_lapic_eoi(struct aerie_vcpu *vcpu)
+static noinline void lapic_end(struct aerie_lapic *lapic, u8 vector)
 {
-	struct aerie_lapic *lapic = vcpu->lapic;
-	int vector = lapic->isrv;
-	u32 *isr;
+	u32 *isr = lapic_word(lapic, APIC_ISR, vector / 32);
 
-	if (vector < 0)
-		return;
-	isr = lapic_word(lapic, APIC_ISR, vector / 32);
 	WRITE_ONCE(*isr, *isr & ~BIT(vector % 32));
 	lapic->isrv = lapic_search(lapic, APIC_ISR);
 	lapic_update_ppr(lapic);
-	if (unlikely(lapic_test(lapic, APIC_TMR, vector)))
+	aerie_lapic_ended(lapic->vcpu, vector);
+}
+
+void aerie_lapic_eoi(struct aerie_vcpu *vcpu)
+{
+	int vector = lapic_isrv(vcpu->lapic);
+
+	if (vector >= 0)
+		lapic_end(vcpu->lapic, vector);
+}
+
+void aerie_lapic_ended(struct aerie_vcpu *vcpu, u8 vector)
+{
+	if (unlikely(lapic_test(vcpu->lapic, APIC_TMR, vector)))
 		aerie_ioapic_eoi(vcpu->vm->ioapic, vector);
+}
+
+int aerie_lapic_in_service(struct aerie_vcpu *vcpu)
+{
+	return lapic_isrv(vcpu->lapic);
+}
+
+u64 aerie_lapic_level(struct aerie_vcpu *vcpu, unsigned int quarter)
+{
+	u32 low = READ_ONCE(*lapic_word(vcpu->lapic, APIC_TMR, 2 * quarter));
+
+	return low | (u64)READ_ONCE(*lapic_word(vcpu->lapic, APIC_TMR, 2 * quarter + 1)) << 32;
+}
+
+void aerie_lapic_virtualize(struct aerie_vcpu *vcpu, bool on)
+{
+	struct aerie_lapic *lapic = vcpu->lapic;
+
+	lapic->virtual = on;
+	lapic->isrv = lapic_search_isr(lapic);
+	vcpu->check_events = true;
 }
 
 /* Registers */
@@ -314,6 +370,8 @@ static void lapic_reset_regs(struct aerie_lapic *lapic)
 	lapic_timer_reset(lapic);
 	/* Before the IRR: a bit that is set from now on must not lose its hint. */
 	WRITE_ONCE(lapic->irr_pending, false);
+	for (i = 0; i < ARRAY_SIZE(lapic->posted); i++)
+		xchg(&lapic->posted[i], 0);
 	for (i = 0; i < ARRAY_SIZE(lapic_regs); i++)
 		lapic_put(lapic, i << 4, 0);
 	lapic_put(lapic, APIC_LVR, LAPIC_VERSION);
@@ -626,6 +684,6 @@ void aerie_lapic_state(struct aerie_vcpu *vcpu, void *buf)
 	for (i = 0; i < 8; i++) {
 		s->isr[i] = *lapic_word(lapic, APIC_ISR, i);
 		s->tmr[i] = *lapic_word(lapic, APIC_TMR, i);
-		s->irr[i] = *lapic_word(lapic, APIC_IRR, i);
+		s->irr[i] = *lapic_word(lapic, APIC_IRR, i) | (u32)(lapic->posted[i / 2] >> i % 2 * 32);
 	}
 }

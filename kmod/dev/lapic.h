@@ -15,7 +15,9 @@
  * @regs is one page in the layout of the memory-mapped registers (SDM, Local
  * APIC Register Address Map), so that it can serve as VMX's virtual-APIC page.
  * IRR and TMR bits in it are set with atomic operations by anybody; every other
- * register is touched by the vCPU's own thread only.
+ * register is touched by the vCPU's own thread only, and by the processor while the
+ * guest runs. Where that may move IRR bits itself (@staged), others leave theirs in
+ * @posted.
  */
 struct aerie_lapic {
 	struct aerie_vcpu *vcpu;
@@ -30,7 +32,10 @@ struct aerie_lapic {
 	u8 sipi_vector;
 	atomic_t timer_ticks;	/* the timer has fired: look at the deadline */
 	bool irr_pending;	/* hint: some IRR bit may be set */
-	s16 isrv;		/* highest vector in service, -1 none */
+	s16 isrv;		/* highest vector in service, -1 none; not while @virtual */
+	bool staged;		/* constant once the vCPU is made */
+	bool virtual;		/* the processor delivers interrupts and ends them */
+	unsigned long posted[256 / BITS_PER_LONG];	/* atomic: IRR bits to be moved over */
 };
 
 /**
@@ -83,9 +88,6 @@ bool aerie_lapic_extint(struct aerie_vcpu *vcpu);
  */
 void aerie_lapic_lint(struct aerie_vcpu *vcpu, unsigned int pin);
 
-/* Would this vCPU wake from HLT for an interrupt (IF not considered)? Any thread. */
-bool aerie_lapic_has_irq(struct aerie_vcpu *vcpu);
-
 /* The guest's TSC was changed: its deadline is another point in time. Own thread. */
 void aerie_lapic_tsc_changed(struct aerie_vcpu *vcpu);
 
@@ -95,6 +97,22 @@ void aerie_lapic_set_cr8(struct aerie_vcpu *vcpu, u8 cr8);
 
 /* EOI register; also forwards to the I/O APIC for level-triggered vectors. */
 void aerie_lapic_eoi(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_lapic_virtualize() - the processor keeps IRR, ISR and PPR from now on, or no more
+ * @vcpu: on its own thread; lapic->staged
+ * @on: whether
+ */
+void aerie_lapic_virtualize(struct aerie_vcpu *vcpu, bool on);
+
+/* The processor has ended an interrupt by itself: the I/O APIC may wait for that. */
+void aerie_lapic_ended(struct aerie_vcpu *vcpu, u8 vector);
+
+/* Highest vector in service, or -1. Own thread. */
+int aerie_lapic_in_service(struct aerie_vcpu *vcpu);
+
+/* A quarter of the TMR: bit n is vector 64 * @quarter + n. */
+u64 aerie_lapic_level(struct aerie_vcpu *vcpu, unsigned int quarter);
 
 /* Memory-mapped register access at @off (0-0xfff); xAPIC mode only. */
 u32 aerie_lapic_read(struct aerie_vcpu *vcpu, u32 off);

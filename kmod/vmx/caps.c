@@ -7,6 +7,7 @@
  * come from the TRUE capability MSRs, which every processor with unrestricted
  * guests has.
  */
+#include <linux/module.h>
 #include <linux/seq_file.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
@@ -19,7 +20,16 @@
 
 struct vmx_caps vmx_caps;
 
-enum use { NEED, MAY, SWITCH };
+static bool tpr_shadow = true;
+module_param(tpr_shadow, bool, 0444);
+MODULE_PARM_DESC(tpr_shadow, "VMX: guests access CR8 without exits, where the processor can");
+
+static bool apicv = true;
+module_param(apicv, bool, 0444);
+MODULE_PARM_DESC(apicv, "VMX: the processor keeps guests' x2APICs, where it can; wants tpr_shadow");
+
+/* X2APIC: may be there, and is switched on while a guest's APIC is in that mode. */
+enum use { NEED, MAY, SWITCH, X2APIC };
 
 struct control {
 	u8 ctl;			/* enum vmx_ctl */
@@ -51,6 +61,9 @@ static const struct control controls[] = {
 	C(CPU, MAY, CPU_BASED_TPR_SHADOW, "TPR shadow"),
 	C(CPU2, NEED, SECONDARY_EXEC_ENABLE_EPT, "EPT"),
 	C(CPU2, NEED, SECONDARY_EXEC_UNRESTRICTED_GUEST, "unrestricted guest"),
+	C(CPU2, X2APIC, SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, "x2APIC virtualization"),
+	C(CPU2, X2APIC, SECONDARY_EXEC_APIC_REGISTER_VIRT, "APIC-register virtualization"),
+	C(CPU2, X2APIC, SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY, "virtual-interrupt delivery"),
 	C(CPU2, MAY, SECONDARY_EXEC_ENABLE_VPID, "VPID"),
 	C(CPU2, MAY, SECONDARY_EXEC_ENABLE_RDTSCP, "RDTSCP"),
 	C(CPU2, MAY, SECONDARY_EXEC_ENABLE_INVPCID, "INVPCID"),
@@ -111,7 +124,7 @@ static int probe_controls(struct aerie_why *why)
 	const struct control *c;
 
 	for (c = controls; c < controls + ARRAY_SIZE(controls); c++)
-		if (c->use != MAY && !(ctl_allowed(c->ctl) >> 32 & c->bit))
+		if ((c->use == NEED || c->use == SWITCH) && !(ctl_allowed(c->ctl) >> 32 & c->bit))
 			return aerie_refuse(why, -EOPNOTSUPP, 0, c->missing);
 	return 0;
 }
@@ -188,10 +201,12 @@ int vmx_caps_setup(struct aerie_why *why)
 		vmx_caps.may[ctl] = ctl_allowed(ctl) >> 32;
 	}
 	for (c = controls; c < controls + ARRAY_SIZE(controls); c++)
-		if (c->use != SWITCH)
+		if (c->use == NEED || c->use == MAY)
 			vmx_caps.ctl[c->ctl] |= c->bit & vmx_caps.may[c->ctl];
 	if (!vpid_usable(vmx_caps.ept_vpid))
 		vmx_caps.ctl[VMX_CTL_CPU2] &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (!tpr_shadow)
+		vmx_caps.ctl[VMX_CTL_CPU] &= ~CPU_BASED_TPR_SHADOW;
 	vmx_caps.tpr_shadow = vmx_caps.ctl[VMX_CTL_CPU] & CPU_BASED_TPR_SHADOW;
 	if (!vmx_caps.tpr_shadow) {
 		const u32 cr8 = CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING;
@@ -201,6 +216,8 @@ int vmx_caps_setup(struct aerie_why *why)
 					    "the processor has neither TPR shadow nor CR8 exiting");
 		vmx_caps.ctl[VMX_CTL_CPU] |= cr8;
 	}
+	vmx_caps.apicv = apicv && vmx_caps.tpr_shadow &&
+			 (vmx_caps.may[VMX_CTL_CPU2] & VMX_APICV) == VMX_APICV;
 	vmx_caps.cr0_fixed1 = vmx_rdmsr(MSR_IA32_VMX_CR0_FIXED0) &
 			      ~(u64)(X86_CR0_PE | X86_CR0_PG);
 	vmx_caps.cr4_fixed1 = vmx_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
@@ -225,13 +242,15 @@ bool vmx_caps_fit(void)
 		if ((u32)allowed & ~vmx_caps.ctl[ctl] || vmx_caps.ctl[ctl] & ~(allowed >> 32))
 			return false;
 	}
+	if (vmx_caps.apicv && VMX_APICV & ~(ctl_allowed(VMX_CTL_CPU2) >> 32))
+		return false;
 	return (u32)vmx_rdmsr(MSR_IA32_VMX_BASIC) == (u32)vmx_caps.basic &&
 	       !(vmx_caps.ept_vpid & ~vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP));
 }
 
 void vmx_show_caps(struct seq_file *m)
 {
-	static const char * const uses[] = { "needed", "optional", "switched" };
+	static const char * const uses[] = { "needed", "optional", "switched", "x2apic" };
 	const struct control *c;
 
 	seq_printf(m, "vmcs revision     0x%x, %u bytes\n",
@@ -250,5 +269,6 @@ void vmx_show_caps(struct seq_file *m)
 		seq_printf(m, "%-28s %-8s %s\n", c->name, uses[c->use],
 			   !(vmx_caps.may[c->ctl] & c->bit) ? "absent" :
 			   c->use == SWITCH ? "there" :
+			   c->use == X2APIC ? (vmx_caps.apicv ? "used" : "not used") :
 			   vmx_caps.ctl[c->ctl] & c->bit ? "used" : "not used");
 }

@@ -18,10 +18,14 @@
 #define RULE(ok, text)	do { if (!(ok)) return text; } while (0)
 
 /* As in asm/vmx.h, which host-run tests do not have in full. */
+#define PIN_EXT_INTR		BIT(0)
 #define CPU_TPR_SHADOW		BIT(21)
 #define CPU_MSR_BITMAPS		BIT(28)
+#define CPU2_X2APIC		BIT(4)
 #define CPU2_VPID		BIT(5)
 #define CPU2_UNRESTRICTED	BIT(7)
+#define CPU2_APIC_REGS		BIT(8)
+#define CPU2_VIRTUAL_INTR	BIT(9)
 #define ENTRY_IA32E		BIT(9)
 #define EXIT_HOST64		BIT(9)
 
@@ -91,9 +95,17 @@ static const char *check_controls(const struct vmx_state *s)
 	RULE(is_page(s, s->msr_bitmap) || !(s->cpu & CPU_MSR_BITMAPS), "MSR bitmap address");
 	if (s->cpu & CPU_TPR_SHADOW) {
 		RULE(is_page(s, s->vapic), "virtual-APIC address");
-		RULE(!(s->tpr_threshold & ~0xfu), "TPR threshold reserved bits");
-		RULE(s->tpr_threshold <= s->vtpr >> 4, "TPR threshold above the task priority");
+		if (!(s->cpu2 & CPU2_VIRTUAL_INTR)) {
+			RULE(!(s->tpr_threshold & ~0xfu), "TPR threshold reserved bits");
+			RULE(s->tpr_threshold <= s->vtpr >> 4,
+			     "TPR threshold above the task priority");
+		}
+	} else {
+		RULE(!(s->cpu2 & (CPU2_X2APIC | CPU2_APIC_REGS | CPU2_VIRTUAL_INTR)),
+		     "APIC virtualized without a TPR shadow");
 	}
+	RULE(!(s->cpu2 & CPU2_VIRTUAL_INTR) || s->pin & PIN_EXT_INTR,
+	     "virtual interrupts without external-interrupt exiting");
 	RULE(s->vpid || !(s->cpu2 & CPU2_VPID), "VPID 0");
 	RULE((s->eptp & 7) == 6, "EPT memory type");
 	RULE((s->eptp >> 3 & 7) == 3, "EPT levels");

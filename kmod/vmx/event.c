@@ -7,14 +7,11 @@
  * read once an exit at most. It can have the bit only after an NMI was injected,
  * which is why ending a shadow (after every emulated instruction) needs no read.
  */
-#include <linux/minmax.h>
 #include <linux/sched.h>
-#include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
 
 #include "backend.h"
-#include "dev/lapic.h"
 #include "vmx/reason.h"
 #include "vmx/vmx.h"
 
@@ -164,32 +161,6 @@ void vmx_pend_single_step(struct aerie_vcpu *vcpu)
 	if (single_steps(vmx))
 		vmx_write(GUEST_PENDING_DBG_EXCEPTIONS,
 			  vmx_read(GUEST_PENDING_DBG_EXCEPTIONS) | PENDING_BS);
-}
-
-/*
- * Nothing to do: the virtual-APIC page is the local APIC's own register page, so
- * the guest reads its task priority there; without TPR shadow MOV CR8 exits.
- */
-void vmx_cr8_set(struct aerie_vcpu *vcpu, u8 cr8)
-{
-}
-
-void vmx_want_cr8_window(struct aerie_vcpu *vcpu, u8 threshold)
-{
-	if (vmx_caps.tpr_shadow)
-		to_vmx(vcpu)->tpr_threshold = threshold;
-}
-
-/* An entry fails with a threshold above the task priority of that moment. */
-void vmx_tpr_threshold_sync(struct vmx_vcpu *vmx)
-{
-	u8 cr8 = vmx->vcpu.lapic->regs[APIC_TASKPRI] >> 4;
-	u8 threshold = min(vmx->tpr_threshold, cr8);
-
-	if (threshold == vmx->tpr_threshold_hw)
-		return;
-	vmx->tpr_threshold_hw = threshold;
-	vmx_write(TPR_THRESHOLD, threshold);
 }
 
 void vmx_event_cut_off(struct vmx_vcpu *vmx)

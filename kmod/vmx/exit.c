@@ -107,7 +107,7 @@ void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	vcpu->reinject.type = AERIE_EVENT_NONE;
 	if (reason->flags & VMX_R_VECTOR)
 		vmx_event_cut_off(vmx);
-	if (vmx_caps.tpr_shadow) {
+	if (vmx->tpr_watched) {
 		cr8 = vcpu->lapic->regs[APIC_TASKPRI] >> 4;
 		if (unlikely(cr8 != vcpu->hw_cr8)) {
 			vcpu->hw_cr8 = cr8;
@@ -144,6 +144,9 @@ void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 		break;
 	case EXIT_REASON_MSR_WRITE:
 		exit->msr.write = true;
+		break;
+	case EXIT_REASON_EOI_INDUCED:
+		exit->eoi.vector = exit->hw_qual;
 		break;
 	case EXIT_REASON_EPT_VIOLATION:
 		decode_fault(vmx, exit);

@@ -6,17 +6,19 @@
  * never returns to user mode, so the host has no use for its own meanwhile. FS
  * and GS base and the SYSENTER MSRs are switched by the VMCS; TSC_AUX and XSS,
  * which exit when written, only have to be there for RDTSCP and XSAVES. One bitmap serves
- * all guests, because what may pass is the same for all.
+ * all guests, because what may pass is the same for all, and another one those whose
+ * x2APIC the processor keeps.
  */
 #include <linux/gfp.h>
 #include <linux/string.h>
+#include <asm/apicdef.h>
 #include <asm/msr-index.h>
 
 #include "backend.h"
 #include "core/policy.h"
 #include "vmx/vmx.h"
 
-static u8 *msr_bitmap;
+static u8 *msr_bitmap, *msr_bitmap_apicv;
 
 static const u32 sysmsrs[VMX_NR_SYSMSRS] = {
 	[VMX_STAR] = MSR_STAR,
@@ -57,13 +59,39 @@ static unsigned long msr_field(u32 msr)
 }
 
 /* SDM, MSR-Bitmap Address: reads of low and high MSRs, then writes of them. */
-static void bitmap_pass(u32 msr)
+static void bitmap_pass_read(u8 *bitmap, u32 msr)
 {
 	u32 bit = msr & 0x1fff;
-	u32 high = msr >= 0xc0000000 ? 0x400 : 0;
 
-	msr_bitmap[high + bit / 8] &= ~BIT(bit % 8);
-	msr_bitmap[0x800 + high + bit / 8] &= ~BIT(bit % 8);
+	bitmap[(msr >= 0xc0000000 ? 0x400 : 0) + bit / 8] &= ~BIT(bit % 8);
+}
+
+static void bitmap_pass_write(u8 *bitmap, u32 msr)
+{
+	bitmap_pass_read(bitmap + 0x800, msr);
+}
+
+/*
+ * What the processor does with the virtual-APIC page alone: reads of what that page
+ * holds, the task priority, and EOI. The ICR is two registers in the page and one MSR,
+ * the timer's count is in no memory; reserved registers would be read as well.
+ */
+static void bitmap_pass_x2apic(u8 *bitmap)
+{
+	static const struct {
+		u16 first, last;
+	} reads[] = {
+		{ APIC_ID, APIC_LVR }, { APIC_TASKPRI, APIC_TASKPRI },
+		{ APIC_PROCPRI, APIC_PROCPRI }, { APIC_LDR, APIC_LDR },
+		{ APIC_SPIV, APIC_ESR }, { APIC_LVTT, APIC_TMICT }, { APIC_TDCR, APIC_TDCR },
+	};
+	unsigned int i, reg;
+
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		for (reg = reads[i].first; reg <= reads[i].last; reg += 0x10)
+			bitmap_pass_read(bitmap, APIC_BASE_MSR + (reg >> 4));
+	bitmap_pass_write(bitmap, APIC_BASE_MSR + (APIC_TASKPRI >> 4));
+	bitmap_pass_write(bitmap, APIC_BASE_MSR + (APIC_EOI >> 4));
 }
 
 int vmx_msr_setup(void)
@@ -71,24 +99,31 @@ int vmx_msr_setup(void)
 	const u32 *msr;
 
 	msr_bitmap = (u8 *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap)
-		return -ENOMEM;
+	msr_bitmap_apicv = (u8 *)__get_free_page(GFP_KERNEL);
+	if (!msr_bitmap || !msr_bitmap_apicv)
+		return -ENOMEM;		/* the caller tears down what there is */
 	memset(msr_bitmap, 0xff, PAGE_SIZE);
-	for (msr = aerie_msr_passthrough; *msr; msr++)
-		if (msr_field(*msr) || sysmsr_index(*msr) >= 0)
-			bitmap_pass(*msr);
+	for (msr = aerie_msr_passthrough; *msr; msr++) {
+		if (!msr_field(*msr) && sysmsr_index(*msr) < 0)
+			continue;
+		bitmap_pass_read(msr_bitmap, *msr);
+		bitmap_pass_write(msr_bitmap, *msr);
+	}
+	memcpy(msr_bitmap_apicv, msr_bitmap, PAGE_SIZE);
+	bitmap_pass_x2apic(msr_bitmap_apicv);
 	return 0;
 }
 
 void vmx_msr_teardown(void)
 {
 	free_page((unsigned long)msr_bitmap);
-	msr_bitmap = NULL;
+	free_page((unsigned long)msr_bitmap_apicv);
+	msr_bitmap = msr_bitmap_apicv = NULL;
 }
 
-hpa_t vmx_msr_bitmap(void)
+hpa_t vmx_msr_bitmap(bool apicv)
 {
-	return __pa(msr_bitmap);
+	return __pa(apicv ? msr_bitmap_apicv : msr_bitmap);
 }
 
 int vmx_msr_get(struct aerie_vcpu *vcpu, u32 msr, u64 *val)

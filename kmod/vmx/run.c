@@ -220,7 +220,7 @@ static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, struct aerie_e
 		return AERIE_FAST_NO;
 	kind = fast_kinds[vmx->exit_reason];
 	if (!kind || vmx->nmi_maybe ||
-	    (vmx_caps.tpr_shadow && vcpu->lapic->regs[APIC_TASKPRI] >> 4 != vcpu->hw_cr8))
+	    (vmx->tpr_watched && vcpu->lapic->regs[APIC_TASKPRI] >> 4 != vcpu->hw_cr8))
 		return AERIE_FAST_NO;
 	rflags = vmx_read(GUEST_RFLAGS);
 	if (rflags & X86_EFLAGS_TF)

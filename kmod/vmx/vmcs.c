@@ -101,6 +101,7 @@ int vmx_vcpu_init(struct aerie_vcpu *vcpu)
 	*(u32 *)vmx->vmcs = vmx_basic_vmcs_revision_id(vmx_caps.basic);
 	vmx->vmcs_cpu = -1;
 	vmx->vpid = vmx_vpid_alloc();
+	vcpu->lapic->staged = vmx_caps.apicv;
 	vmx->entry_msr.index = MSR_IA32_PEBS_ENABLE;
 	vmx->exit_msr.index = MSR_IA32_PEBS_ENABLE;
 	return 0;
@@ -144,7 +145,7 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmx_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmx_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmx_write(CR3_TARGET_COUNT, 0);
-	vmx_write(MSR_BITMAP, vmx_msr_bitmap());
+	vmx_write(MSR_BITMAP, vmx_msr_bitmap(false));
 	vmx_write(VM_EXIT_MSR_STORE_COUNT, 0);
 	vmx_write(VM_EXIT_MSR_LOAD_COUNT, 0);
 	vmx_write(VM_EXIT_MSR_LOAD_ADDR, __pa(&vmx->exit_msr));
@@ -153,10 +154,7 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmx_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmx_write(VMCS_LINK_POINTER, ~0ull);
 	vmx_write(TSC_OFFSET, vmx->vcpu.tsc_offset);
-	if (vmx_caps.tpr_shadow) {
-		vmx_write(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.lapic->regs));
-		vmx_write(TPR_THRESHOLD, 0);
-	}
+	vmx_apic_init(vmx);
 	if (vmx->vpid)
 		vmx_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
 	if (vmx->ctl[VMX_CTL_CPU2] & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {

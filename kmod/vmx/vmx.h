@@ -16,6 +16,11 @@ enum vmx_ctl {
 	VMX_NR_CTLS
 };
 
+/* The processor keeps a guest's x2APIC: of the secondary controls, all of them or none. */
+#define VMX_APICV	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
+			 SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
+			 SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+
 /**
  * struct vmx_caps - what the processor can do and what of it is used
  * @basic: IA32_VMX_BASIC
@@ -29,6 +34,7 @@ enum vmx_ctl {
  * @cr4_may: bits that may be 1 in CR4 in VMX operation
  * @eptp: EPT pointer without the table's address
  * @tpr_shadow: guests read and write CR8 without exits
+ * @apicv: VMX_APICV is used
  * @pebs: the host may use PEBS, which a guest must not run under
  * @tsc_aux, @xss: MSRs that exist
  */
@@ -39,6 +45,7 @@ struct vmx_caps {
 	u64 cr0_fixed1, cr4_fixed1, cr4_may;
 	u64 eptp;
 	bool tpr_shadow;
+	bool apicv;
 	bool pebs;
 	bool tsc_aux;
 	bool xss;
@@ -90,6 +97,9 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
  * @irq_window: the core wants it; @nmi_window_sti: an NMI waits for the end of
  *	an STI shadow
  * @tpr_threshold: wanted, and @tpr_threshold_hw as the VMCS has it
+ * @tpr_watched: the guest may change the task priority, and nothing follows from that by
+ *	itself
+ * @eoi_exits: vectors whose EOI exits, as the VMCS has them
  * @dr_free: MOV DR does not exit
  * @cr0_mask, @cr4_mask: host-owned bits, read by the guest from
  *	@cr0_shadow and @cr4_shadow
@@ -122,6 +132,8 @@ struct vmx_vcpu {
 	bool nmi_window_sti;
 	bool dr_free;
 	u8 tpr_threshold, tpr_threshold_hw;
+	bool tpr_watched;
+	u64 eoi_exits[4];
 
 	u64 cr0_mask, cr4_mask;
 	u64 cr0_shadow, cr4_shadow;
@@ -267,6 +279,11 @@ void vmx_event_cut_off(struct vmx_vcpu *vmx);
 /* Pending debug exceptions must agree with TF in a shadow. */
 void vmx_pending_dbg_fix(struct vmx_vcpu *vmx);
 
+/* apic.c */
+void vmx_apic_init(struct vmx_vcpu *vmx);
+void vmx_apic_mode(struct aerie_vcpu *vcpu);
+void vmx_virtual_irq(struct aerie_vcpu *vcpu, int vector);
+
 /* exit.c */
 void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
@@ -282,7 +299,8 @@ void vmx_mitigations(u64 spec_ctrl);	/* of the former, alone */
 /* msr.c */
 int vmx_msr_setup(void);
 void vmx_msr_teardown(void);
-hpa_t vmx_msr_bitmap(void);
+/* That of guests whose x2APIC the processor keeps, or of others. */
+hpa_t vmx_msr_bitmap(bool apicv);
 int vmx_msr_get(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int vmx_msr_set(struct aerie_vcpu *vcpu, u32 msr, u64 val);
 void vmx_sysmsr_load(struct vmx_vcpu *vmx, const struct vmx_cpu *pc);

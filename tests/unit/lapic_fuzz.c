@@ -42,7 +42,6 @@ static void invariants(struct aerie_vcpu *vcpu)
 	check("ppr", lapic_get(lapic, APIC_PROCPRI) == ((tpr & 0xf0) >= isr ? tpr : isr));
 	check("highest", v < 0 || ((u32)(v & 0xf0) > (lapic_get(lapic, APIC_PROCPRI) & 0xf0) &&
 				   v == highest(lapic, APIC_IRR)));
-	check("has_irq", aerie_lapic_has_irq(vcpu) == (v >= 0));
 	check("vectors", !(*lapic_word(lapic, APIC_IRR, 0) & 0xffff) &&
 			 !(*lapic_word(lapic, APIC_ISR, 0) & 0xffff));
 	check("nmi", atomic_read(&vcpu->nmi_queued) <= 2);

@@ -159,6 +159,14 @@ TEST(controls)
 	s.vapic = 0x2008;
 	BREAKS(s, "virtual-APIC address");
 	s = real_mode();
+	s.cpu2 |= 1u << 9;		/* virtual-interrupt delivery */
+	BREAKS(s, "virtual interrupts without external-interrupt exiting");
+	s.pin = 1;
+	s.tpr_threshold = 3;		/* is not looked at then */
+	PASSES(s);
+	s.cpu &= ~(1u << 21);
+	BREAKS(s, "APIC virtualized without a TPR shadow");
+	s = real_mode();
 	s.vpid = 0;
 	BREAKS(s, "VPID 0");
 	s = real_mode();

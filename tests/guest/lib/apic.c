@@ -30,17 +30,25 @@ void apic_write(u32 reg, u32 val)
 		mmio_write32(LAPIC + reg, val);
 }
 
-void apic_enable(void)
+static void soft_enable(void)
 {
 	apic_write(APIC_SVR, 0x1ff);
 	apic_write(APIC_TPR, 0);
+}
+
+void apic_enable(void)
+{
+	if (!apic_is_x2() && boot_option("x2apic=", 0))
+		apic_to_x2();
+	else
+		soft_enable();
 }
 
 void apic_to_x2(void)
 {
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BIT(11) | BIT(10));
 	this_cpu()->x2apic = true;
-	apic_enable();
+	soft_enable();
 }
 
 /* Only by way of a disabled APIC, which forgets everything. */
@@ -49,7 +57,7 @@ void apic_to_xapic(void)
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) & ~(BIT(11) | BIT(10)));
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BIT(11));
 	this_cpu()->x2apic = false;
-	apic_enable();
+	soft_enable();
 }
 
 void apic_eoi(void)

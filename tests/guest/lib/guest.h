@@ -443,7 +443,8 @@ bool has_x2apic(void);
 bool apic_is_x2(void);
 u32 apic_read(u32 reg);
 void apic_write(u32 reg, u32 val);
-void apic_enable(void);		/* software enable, spurious vector 0xff */
+/* Software enable, spurious vector 0xff; in x2APIC mode where the command line has x2apic=1. */
+void apic_enable(void);
 void apic_to_x2(void);
 void apic_to_xapic(void);
 void apic_eoi(void);

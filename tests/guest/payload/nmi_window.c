@@ -128,6 +128,8 @@ TEST(together_with_a_single_step)
 	u32 i;
 
 	setup();
+	if (apic_is_x2())
+		SKIP("the ICR is no memory");
 	set_handler(DB, on_step);
 	traps = traps_without_step = traps_not_cleared = 0;
 	write_dr6(DR6_NONE);
