@@ -10,7 +10,7 @@
  * agree with registers, and that whatever a ring makes of its worker, it can be
  * stopped.
  */
-// sources: kmod/virtio/transport.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
+// sources: kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
 #include "fake_virtio.h"
 
 #define MEM_BYTES	(2ull << 20)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The entropy device: what a request gets, how much, and how fast. */
-// sources: kmod/virtio/rng.c kmod/virtio/transport.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
+// sources: kmod/virtio/rng.c kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
 #include "ktap.h"
 #include "uapi.h"
 #include "fake_virtio.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Virtio over PCI: devices whose queues' works do more than serve requests. */
-// sources: kmod/virtio/transport.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
+// sources: kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
 #include "ktap.h"
 #include "fake_driver.h"
 
