@@ -51,7 +51,7 @@ check "also more than waits at once" soon 60 seen "$v" "$(sum "$SCRATCH/much")"
 tell "$v" "yes 0123456789 | head -c 55000 >&5; echo end of it >&5; echo printed"
 check "more than one request holds" soon 30 hvc_seen "end of it"
 check "is all there" [ "$(grep -c 0123456789 "$SCRATCH/hvc")" = 5000 ]
-tell "$v" "yes | head -c 150000 >&5; echo and of this >&5"
+tell "$v" "yes | head -c 90000 >&5; echo and of this >&5"
 check "more than the ring holds, too" soon 60 hvc_seen "and of this"
 
 tty=/dev/$(field "$v" hvc_tty)

@@ -14,7 +14,7 @@ tc() { /sbin/tc "$@"; }
 modprobe bridge 2>/dev/null
 ip link add t-br0 type bridge 2>/dev/null || skip_all "the host has no bridges"
 on_exit "ip link del t-br0 2>/dev/null; ip link del t-br1 2>/dev/null"
-plan 89
+plan 88
 
 a=$(vm a)
 b=$(vm b)
