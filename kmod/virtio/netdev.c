@@ -267,6 +267,9 @@ int aerie_netdev_add(struct virtio_net *net, const char *name, struct aerie_why 
 	if (bridge)
 		change_mtu(dev, clamp(bridge->mtu, dev->min_mtu, dev->max_mtu));
 	err = register_netdevice(dev);
+	/* The driver core's word for a device whose name it had no memory for. */
+	if (err == -EINVAL)
+		err = -ENOMEM;
 	if (err)
 		goto out;
 	err = dev_open(dev, &extack);
