@@ -24,7 +24,7 @@ static bool tpr_shadow = true;
 module_param(tpr_shadow, bool, 0444);
 MODULE_PARM_DESC(tpr_shadow, "VMX: guests access CR8 without exits, where the processor can");
 
-static bool apicv = true;
+static bool apicv;
 module_param(apicv, bool, 0444);
 MODULE_PARM_DESC(apicv, "VMX: the processor keeps guests' x2APICs, where it can; wants tpr_shadow");
 
