@@ -5,6 +5,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/guest.sh
 . "$lib/guest.sh"
 need_aerie
+need_aerie
 modprobe bridge 2>/dev/null
 # The host itself says nothing on it.
 ipv6=/proc/sys/net/ipv6/conf/default/disable_ipv6
