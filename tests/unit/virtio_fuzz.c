@@ -145,7 +145,7 @@ static void take_desc(gpa_t table)
 static void step(u8 cmd)
 {
 	unsigned int size = 1u << (cmd >> 6 & 3), i = cmd >> 4 & 1;
-	u8 state[256] = { 0 };
+	u8 state[4096] = { 0 };
 	u64 val, at;
 
 	switch (cmd & 15) {
