@@ -278,7 +278,7 @@ struct aerie_vm {
 	struct aerie_console *console;
 	const char *tty;		/* [c] the console's, "ttyAERIE0", or NULL */
 	struct aerie_console *hvc;	/* the virtio console's, or NULL */
-	const char *hvc_tty;		/* [c] */
+	const char *hvc_tty;		/* the name stays when the console goes, this is NULL then */
 	u64 irq_sources[24];		/* per GSI: who drives it high; irq_lock */
 	raw_spinlock_t irq_lock;
 

@@ -126,6 +126,7 @@ static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_sta
 static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_stats *stats)
 {
 	enum aerie_vm_state state = READ_ONCE(vm->state);
+	const char *hvc_tty = READ_ONCE(vm->hvc_tty);
 	int err;
 
 	err = nla_put_string(skb, AERIE_A_NAME, vm->config.name) ?:
@@ -137,8 +138,8 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 	      put_usage(skb, vm, state, stats);
 	if (!err && vm->tty)
 		err = nla_put_string(skb, AERIE_A_TTY, vm->tty);
-	if (!err && vm->hvc_tty)
-		err = nla_put_string(skb, AERIE_A_HVC_TTY, vm->hvc_tty);
+	if (!err && hvc_tty)
+		err = nla_put_string(skb, AERIE_A_HVC_TTY, hvc_tty);
 	if (!err && vm->config.cmdline)
 		err = nla_put_string(skb, AERIE_A_CMDLINE, vm->config.cmdline);
 	return err ?: put_vcpus(skb, vm);
@@ -219,6 +220,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg = NULL;
 	struct file *file = NULL;
+	const char *tty = NULL;
 	bool hvc = info->attrs[AERIE_A_HVC];
 	struct aerie_why why = {};
 	struct aerie_vm *vm;
@@ -246,6 +248,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 					    "the VM has no virtio console"));
 	else
 		file = aerie_console_open(hvc ? vm->hvc : vm->console);
+	tty = hvc ? vm->hvc_tty : vm->tty;
 	mutex_unlock(&vm->lock);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
@@ -257,7 +260,7 @@ int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		goto err_file;
 	err = nla_put_s32(msg, AERIE_A_FD, fd) ?:
-	      nla_put_string(msg, AERIE_A_TTY, (hvc ? vm->hvc_tty : vm->tty) ?: "");
+	      nla_put_string(msg, AERIE_A_TTY, tty ?: "");
 	if (err) {
 		nlmsg_free(msg);
 		goto err_file;

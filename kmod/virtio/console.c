@@ -117,7 +117,7 @@ static void console_sever(struct aerie_virtio *vdev)
 	struct virtio_console *vc = of_vdev(vdev);
 
 	vdev->dev.vm->hvc = NULL;
-	vdev->dev.vm->hvc_tty = NULL;
+	WRITE_ONCE(vdev->dev.vm->hvc_tty, NULL);
 	aerie_console_destroy(vc->con);
 	vc->con = NULL;
 }
@@ -168,7 +168,7 @@ int aerie_virtio_console_create(struct aerie_vm *vm, struct aerie_why *why)
 	if (err)
 		goto err_con;
 	vm->hvc = vc->con;
-	vm->hvc_tty = aerie_console_tty(vc->con);
+	WRITE_ONCE(vm->hvc_tty, aerie_console_tty(vc->con));
 	return 0;
 
 err_con:

@@ -9,11 +9,11 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 10
+plan 11
 
 v=$(vm race)
 # On a slow kernel fewer of them take as long.
-rounds=${RACE_ROUNDS:-$((${GUEST_SLOW:-1} > 1 ? 8 : 20))}
+rounds=${RACE_ROUNDS:-$((${GUEST_SLOW:-1} > 1 ? 5 : 8))}
 run() {
 	timed aerie run "$v" -m 128M -k "$KERNEL" -a "$APPEND"
 }
@@ -108,6 +108,25 @@ shown_while_reset() {
 	[ "$without" = 0 ] || { echo "# $without of $rounds times without its tty"; return 1; }
 }
 
+# A device that comes and goes is shown with all that is told of it, or not at all.
+shown_while_plugged() {
+	timed aerie create "$v" -m 128M -k "$KERNEL" || return 1
+	: >"$SCRATCH/plugs"
+	while [ -f "$SCRATCH/plugs" ]; do
+		timed aerie attach "$v" console && timed aerie detach "$v" console || break
+		echo >>"$SCRATCH/plugged"
+	done &
+	failed=0
+	for i in $(seq $((rounds * 5))); do
+		timed aerie show "$v" && timed aerie list --json || failed=$((failed + 1))
+	done
+	rm "$SCRATCH/plugs"
+	wait
+	timed aerie destroy "$v"
+	echo "# $(wc -l <"$SCRATCH/plugged") times"
+	[ "$failed" = 0 ] && [ "$(wc -l <"$SCRATCH/plugged")" -ge 3 ]
+}
+
 # All verbs at one VM at once; in the end it can be destroyed.
 everything_at_once() {
 	run || return 1
@@ -139,6 +158,7 @@ check "destroy by two" destroy_by_two
 check "create by four" create_by_four
 check "consoles of VMs that go" console_of_the_dying
 check "a VM that is being reset" shown_while_reset
+check "devices that come and go" shown_while_plugged
 check "every verb at once" everything_at_once
 { destroy_any_time >/dev/null; } &
 check "list meanwhile" watch_lists
