@@ -274,6 +274,11 @@ static void chip_icw1(struct chip_state *c, u8 val)
 
 static void chip_write_odd(struct chip_state *c, u8 val)
 {
+	/* Nearly always; a switch would come to it last. */
+	if (likely(c->icw == ICW_NONE)) {
+		c->imr = val;
+		return;
+	}
 	switch (c->icw) {
 	case ICW2:
 		c->base = val & 0xf8;
@@ -290,9 +295,6 @@ static void chip_write_odd(struct chip_state *c, u8 val)
 		c->special_nested = !!(val & ICW4_SFNM);
 		c->auto_eoi = !!(val & ICW4_AEOI);
 		c->icw = ICW_NONE;
-		break;
-	default:
-		c->imr = val;
 	}
 }
 
