@@ -113,7 +113,8 @@ shown_while_plugged() {
 	timed aerie create "$v" -m 128M -k "$KERNEL" || return 1
 	: >"$SCRATCH/plugs"
 	while [ -f "$SCRATCH/plugs" ]; do
-		timed aerie attach "$v" console && timed aerie detach "$v" console || break
+		timed aerie attach "$v" console || break
+		timed aerie detach "$v" console || break
 		echo >>"$SCRATCH/plugged"
 	done &
 	failed=0
