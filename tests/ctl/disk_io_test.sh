@@ -54,10 +54,10 @@ memory_group() {
 }
 
 # Past the page cache of a file system.
-if scratch_fs 48; then
-	dd if=/dev/urandom of="$FS/image" bs=1M count=24 2>/dev/null
+if scratch_fs 24; then
+	dd if=/dev/urandom of="$FS/image" bs=1M count=12 2>/dev/null
 	before=$(sum "$FS/image")
-	guest 'dd if=/dev/vda bs=1M count=24 2>/dev/null | md5sum;
+	guest 'dd if=/dev/vda bs=1M count=12 2>/dev/null | md5sum;
 		dd if=/dev/urandom of=/dev/vda bs=64k seek=100 count=20 conv=fsync 2>/dev/null;
 		dd if=/dev/vda bs=64k skip=100 count=20 2>/dev/null | md5sum' -d "$FS/image,direct"
 	check "direct: the guest sees what is in the file" said "$before"
@@ -69,10 +69,10 @@ if scratch_fs 48; then
 	echo 3 >/proc/sys/vm/drop_caches
 	if memory_group; then
 		(echo 0 >"$GROUP/cgroup.procs" &&
-			guest 'dd if=/dev/vda of=/dev/null bs=1M count=24' -d "$FS/image")
+			guest 'dd if=/dev/vda of=/dev/null bs=1M count=12' -d "$FS/image")
 		cached=$(sed -n 's/^file //p' "$GROUP/memory.stat")
 		echo "# $cached bytes of page cache"
-		check "the page cache is paid for by who made the VM" [ "$cached" -gt $((20 << 20)) ]
+		check "the page cache is paid for by who made the VM" [ "$cached" -gt $((10 << 20)) ]
 	else
 		skip "the page cache is paid for by who made the VM" "no memory cgroups here"
 	fi
@@ -85,14 +85,14 @@ else
 fi
 
 # Paused: a guest that writes all the time.
-truncate -s 64M "$image"
+truncate -s 16M "$image"
 writes() {
 	before=$(sum "$image")
 	usleep 700000
 	[ "$(sum "$image")" != "$before" ]
 }
 paused_is_still() {
-	for round in 1 2 3 4 5; do
+	for round in 1 2 3; do
 		aerie pause -q "$v" || return 1
 		if writes; then
 			echo "# round $round: written while paused"

@@ -11,7 +11,7 @@ need_payload reckless
 plan 4
 
 v=$(vm wild)
-lives=$(rounds "${RECKLESS_LIVES:-60}" 10)
+lives=$(rounds "${RECKLESS_LIVES:-24}" 10)
 
 # One life: until it stops, or until it has had its time (halted, or looping).
 live() {

@@ -81,9 +81,12 @@ is_state() {
 	[ "$(field "$1" state)" = "$2" ]
 }
 
-# watch VM: its console to $SCRATCH/VM.log from now on, until it stops.
+# watch VM: its console to $SCRATCH/VM.log from now on, until it stops; what tell() types
+# comes through $SCRATCH/VM.keys, which has no end while this runs.
 watch() {
-	aerie console "$1" >"$SCRATCH/$1.log" </dev/null &
+	rm -f "$SCRATCH/$1.keys"
+	mkfifo "$SCRATCH/$1.keys" || return 1
+	aerie console "$1" >"$SCRATCH/$1.log" <>"$SCRATCH/$1.keys" &
 }
 
 seen() {
@@ -107,8 +110,7 @@ boot() {
 	fi
 }
 
-# tell VM COMMAND: type a line at its shell.
+# tell VM COMMAND: type a line at the shell of one that is watched.
 tell() {
-	echo "$2" | timeout 5 aerie console "$1" >/dev/null
-	:	# the time is up, or the guest has stopped: both are fine
+	echo "$2" 1<>"$SCRATCH/$1.keys"
 }

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 need_guest
 plan 6
 
-number=6
+number=4
 all() {
 	for n in $(seq $number); do
 		"$@" "$(vm "$n")" "$n" || return 1
