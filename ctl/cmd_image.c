@@ -38,7 +38,7 @@ const struct option_def opts_image[] = {
 
 static enum status failed(const struct args *args, const char *why)
 {
-	complain(NULL, "image: cannot %s: %s", args->operand[0], why);
+	complain(NULL, "image %s: %s", args->operand[0], why);
 	return STATUS_FAILED;
 }
 
@@ -331,7 +331,10 @@ static bool check_layers(const struct args *args, struct image *image, bool *sou
 		out_table_row(table, vals);
 		*sound = *sound && !found.damaged && !l->base_changed;
 	}
-	print(args, table);
+	if (args_has(args, "quiet") && !args_has(args, "json"))
+		out_table_free(table);
+	else
+		print(args, table);
 	return true;
 }
 
@@ -349,7 +352,7 @@ static enum status check(const struct args *args, const char *path, const char *
 		return failed(args, why);
 	if (sound)
 		return STATUS_OK;
-	complain(NULL, "image: %s is not sound: a chunk is damaged or a base was changed", path);
+	complain(NULL, "image check: %s is not sound: a chunk is damaged or a base was changed", path);
 	return STATUS_FAILED;
 }
 
@@ -413,7 +416,7 @@ static const struct {
 } verbs[] = {
 	{ "create", create, " size base chunk quiet " },
 	{ "convert", convert, " from to chunk quiet ", true },
-	{ "info", info, " json quiet " },
+	{ "info", info, " json " },
 	{ "check", check, " seal accept json quiet " },
 	{ "split", split, " part quiet ", true },
 	{ "join", join, " quiet ", true },
