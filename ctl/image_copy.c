@@ -109,23 +109,53 @@ bool image_to_raw(struct image *from, const char *path, char *why)
 	return done;
 }
 
+/* Start a program whose stderr is the pipe *@from; its number or -errno. */
+static pid_t start(char *const argv[], FILE **from)
+{
+	posix_spawn_file_actions_t actions;
+	int fds[2], err;
+	pid_t pid;
+
+	*from = NULL;
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDERR_FILENO);
+	err = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	*from = fdopen(fds[0], "r");
+	if (!*from)
+		out_of_memory();
+	return err ? -err : pid;
+}
+
 bool image_from_other(const char *path, const char *format, const char *raw, char *why)
 {
 	char *const argv[] = { "qemu-img", "convert", "-q", "-f", (char *)format, "-O", "raw",
 			       "--", (char *)path, (char *)raw, NULL };
-	int err, status;
-	pid_t pid;
+	char said[512] = "", more[512];
+	FILE *from;
+	int status;
+	pid_t pid = start(argv, &from);
 
-	err = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (err == ENOENT)
+	if (pid > 0) {
+		if (fgets(said, sizeof(said), from))
+			said[strcspn(said, "\n")] = '\0';
+		while (fgets(more, sizeof(more), from))
+			;
+		while (waitpid(pid, &status, 0) < 0)
+			;
+	}
+	if (from)
+		fclose(from);
+	if (pid == -ENOENT)
 		return refuse(why, "%s is read by qemu-img, which is not installed: see the package qemu-utils",
 			      path);
-	if (err)
-		return refuse(why, "qemu-img: %s", strerror(err));
-	while (waitpid(pid, &status, 0) < 0)
-		;
+	if (pid < 0)
+		return refuse(why, "qemu-img: %s", strerror(-pid));
 	return (WIFEXITED(status) && !WEXITSTATUS(status)) ||
-	       refuse(why, "qemu-img cannot read %s as %s", path, format);
+	       refuse(why, "%s cannot be read as %s: %s", path, format, said);
 }
 
 /* ---- Checksums ------------------------------------------------------------ */

@@ -90,7 +90,7 @@ if command -v qemu-img >/dev/null; then
 	qemu-img convert -O qcow2 raw real.qcow2
 	check "qcow2" image convert -q real.qcow2 real
 	check "holds the same" same real raw
-	check "what is none" refuses 1 "qemu-img cannot read" convert other.qcow2 new
+	check "what is none" refuses 1 "other.qcow2 cannot be read as qcow2" convert other.qcow2 new
 else
 	check "qcow2 without qemu-img" refuses 1 "which is not installed: see the package qemu-utils" \
 		convert other.qcow2 new
