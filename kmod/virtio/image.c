@@ -42,6 +42,8 @@
 #define SECTOR		512u
 #define ZEROES		(-1)		/* in place of a layer */
 
+_Static_assert(AERIE_DISK_LAYERS == AERIE_IMAGE_LAYERS_MAX, "a disk has room for all layers");
+
 /* ---- Where things are ----------------------------------------------------- */
 
 static struct aerie_image_layer *top(struct aerie_image *image)

@@ -74,6 +74,7 @@ static void layers_setup(void)
 
 	fake_power = -1;
 	fake_sync_fails = false;
+	fake_full = false;
 	fake_file(&raw_data, RAW_DISK);
 	raw_data.mtime = 77;
 	for (i = 0; i < RAW_DISK / 512; i++)

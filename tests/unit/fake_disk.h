@@ -28,8 +28,8 @@ struct file {
 /* Writes and syncs until the power is cut, and then nothing is done; -1: it is not. */
 static long fake_power = -1;
 static long fake_ops;
-/* The next sync fails. */
-static bool fake_sync_fails;
+/* The next sync, or the next write, fails. */
+static bool fake_sync_fails, fake_full;
 
 static bool fake_dead(void)
 {
@@ -85,6 +85,10 @@ static int fake_put(struct file *file, u64 pos, const void *buf, size_t len)
 {
 	if (fake_dead())
 		return -EIO;
+	if (fake_full) {
+		fake_full = false;
+		return -ENOSPC;
+	}
 	if (pos > file->size || len > file->size - pos)
 		abort();	/* an image never makes a file longer */
 	if (buf)

@@ -213,6 +213,33 @@ TEST(a_flush_that_fails_is_not_forgotten)
 	teardown();
 }
 
+TEST(a_full_disk_is_an_error_of_that_write)
+{
+	u64 s;
+
+	setup();
+	EXPECT_EQ(write_value(image, 4 * 8, 1, 1), 0);
+	fake_full = true;
+	EXPECT_EQ(write_value(image, 8 * 8 + 1, 1, 1), -ENOSPC);	/* copying what is before */
+	fake_full = true;
+	EXPECT_EQ(write_value(image, 12 * 8, 8, 1), -ENOSPC);		/* a whole chunk */
+	fake_full = true;
+	EXPECT_EQ(write_value(image, 1, 1, 1), -ENOSPC);		/* the map, of one that is sealed */
+	EXPECT_EQ(aerie_image_flush(image), 0);
+	for (s = 0; s < SECTORS; s++)
+		EXPECT_EQ(read_value(image, s), s == 4 * 8 ? 1 : first_value(s));
+	fake_full = true;
+	EXPECT_EQ(write_value(image, 8 * 8, 1, 2), -ENOSPC);
+	EXPECT_EQ(write_value(image, 8 * 8, 1, 2), 0);
+	fake_full = true;
+	EXPECT_EQ(aerie_image_flush(image), -ENOSPC);
+	EXPECT_EQ(aerie_image_flush(image), 0);
+	aerie_image_close(image);
+	open_all(true);
+	EXPECT_EQ(read_value(image, 8 * 8), 2);
+	teardown();
+}
+
 TEST(without_memory_nothing_is_lost)
 {
 	int n;
