@@ -80,6 +80,11 @@ static enum status create_on(const struct args *args, const char *path,
 		info->size = base.layer[0].size / 512 * 512;
 	fit_chunk(args, info);
 	done = done && image_make(&image, path, info, why);
+	if (done) {
+		done = image_put_header(&image.layer[0], false, why);
+		if (!done)
+			image_unmake(path);
+	}
 	image_close(&image);
 	image_close(&base);
 	return done ? STATUS_OK : failed(args, why);
@@ -129,13 +134,28 @@ static enum status other_format(const struct args *args, const char *path, const
 	return STATUS_OK;
 }
 
-/* Where qemu-img puts what it reads: beside what it is to become. */
+/* What qemu-img reads goes to a file that is open, and has no name any more. */
 static bool read_other(const char *path, const char *format, const char *to, struct image *from,
-		       char **raw, char *why)
+		       char *why)
 {
-	if (asprintf(raw, "%s.raw-%d", to, (int)getpid()) < 0)
+	char *folder, *raw;
+	bool done;
+
+	if (asprintf(&folder, "%s.XXXXXX", to) < 0)
 		out_of_memory();
-	return image_from_other(path, format, *raw, why) && image_open(from, *raw, 0, why);
+	if (!mkdtemp(folder)) {
+		snprintf(why, IMAGE_WHY, "%s: %s", to, strerror(errno));
+		free(folder);
+		return false;
+	}
+	if (asprintf(&raw, "%s/raw", folder) < 0)
+		out_of_memory();
+	done = image_from_other(path, format, raw, why) && image_open(from, raw, 0, why);
+	unlink(raw);
+	rmdir(folder);
+	free(raw);
+	free(folder);
+	return done;
 }
 
 static bool convert_to(const struct args *args, struct image *from, const char *to,
@@ -166,7 +186,6 @@ static enum status convert(const struct args *args, const char *path, const char
 	enum status status = read_chunk(args, &info);
 	struct image from = {};
 	char why[IMAGE_WHY];
-	char *raw = NULL;
 	bool done;
 
 	if (status == STATUS_OK)
@@ -175,17 +194,16 @@ static enum status convert(const struct args *args, const char *path, const char
 		return status;
 	if (as && strcmp(as, "raw") && strcmp(as, "image"))
 		return usage(args, "--to '%s' is neither image nor raw", as);
+	if (as && !strcmp(as, "raw") && args_has(args, "chunk"))
+		return usage(args, "a plain file has no --chunk");
 	if (!access(to, F_OK)) {
 		snprintf(why, sizeof(why), "%s: %s", to, strerror(EEXIST));
 		return failed(args, why);
 	}
-	done = format ? read_other(path, format, to, &from, &raw, why) :
+	done = format ? read_other(path, format, to, &from, why) :
 			image_open(&from, path, 0, why);
 	done = done && convert_to(args, &from, to, &info, why);
 	image_close(&from);
-	if (raw)
-		unlink(raw);
-	free(raw);
 	if (!done)
 		return failed(args, why);
 	tell(args, to, "made of %s", path);

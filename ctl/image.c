@@ -91,8 +91,16 @@ static char *parent(const char *path)
 
 static bool lock(int fd, bool write, const char *path, char *why)
 {
-	if (!flock(fd, (write ? LOCK_EX : LOCK_SH) | LOCK_NB))
-		return true;
+	unsigned int tries;
+
+	/* Who only asks whether it is in use has it for a moment. */
+	for (tries = 0; tries < 5; tries++) {
+		if (!flock(fd, (write ? LOCK_EX : LOCK_SH) | LOCK_NB))
+			return true;
+		if (errno != EWOULDBLOCK)
+			break;
+		usleep(10000);
+	}
 	if (errno == EWOULDBLOCK)
 		return refuse(why, "%s is in use by a VM or by aerie image%s", path,
 			      write ? "" : ", which writes it");
@@ -442,7 +450,7 @@ static bool make_files(struct image_layer *layer, char *why)
 	if (ftruncate(layer->data, layer->size) ||
 	    ftruncate(layer->manifest, AERIE_IMAGE_MAP + aerie_image_map_len(&layer->info)))
 		return refuse(why, "%s cannot be made that large: %s", layer->path, strerror(errno));
-	if (!image_put_header(layer, false, why) || !sync_file(layer, layer->data, why))
+	if (!sync_file(layer, layer->data, why))
 		return false;
 	folder = parent(layer->path);
 	done = folder && sync_folder(layer->path) && sync_folder(folder);

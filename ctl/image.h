@@ -69,7 +69,7 @@ bool image_read(struct image *image, size_t from, uint64_t pos, void *buf, uint6
 bool image_verify(const struct image_layer *layer, uint32_t n, bool *same, char *why);
 
 /**
- * image_make() - make an empty image
+ * image_make() - make an empty image, which is none until image_put_header()
  * @image: filled in: one layer, open to be written; image_close() in either case
  * @path: its folder, which must not exist; it is gone again where this fails
  * @info: shift, size and base of it; the rest is set

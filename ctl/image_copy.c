@@ -77,7 +77,7 @@ bool image_fill(struct image *from, struct image *to, char *why)
 		image_set(layer, n, AERIE_CHUNK_SEALED, aerie_image_crc(0, buf, len));
 	}
 	free(buf);
-	return done && image_put_map(layer, why);
+	return done && image_put_map(layer, why) && image_put_header(layer, false, why);
 }
 
 bool image_to_raw(struct image *from, const char *path, char *why)
@@ -437,7 +437,7 @@ static bool covers(const struct image_layer *layer, uint64_t pos, uint64_t len)
 	uint64_t end = pos + len < layer->size ? pos + len : layer->size;
 	uint32_t n;
 
-	for (n = pos >> layer->info.shift; begin_of(&layer->info, n) < end; n++)
+	for (n = pos >> layer->info.shift; pos < end && begin_of(&layer->info, n) < end; n++)
 		if (image_state(layer, n) != AERIE_CHUNK_ABSENT)
 			return true;
 	return false;
@@ -469,10 +469,15 @@ static bool commit_chunk(struct image *image, uint32_t n, void *buf, char *why)
 {
 	struct image_layer *base = &image->layer[1];
 	uint64_t pos = begin_of(&base->info, n);
-	uint32_t len = aerie_image_chunk_len(&base->info, n);
+	uint32_t len = aerie_image_chunk_len(&base->info, n), own = len;
 	bool zeroes;
 
-	if (!image_read(image, 0, pos, buf, len, why) || !image_put(base, pos, buf, len, why))
+	/* What is beyond the end of the image stays. */
+	if (pos + len > image->layer[0].size)
+		own = image->layer[0].size - pos;
+	if (!image_read(image, 0, pos, buf, own, why) ||
+	    !image_read(image, 1, pos + own, buf + own, len - own, why) ||
+	    !image_put(base, pos, buf, len, why))
 		return false;
 	zeroes = image_zeroes(buf, len);
 	image_set(base, n, !zeroes ? AERIE_CHUNK_SEALED :

@@ -80,6 +80,7 @@ check "what is there stays" refuses 1 "base: File exists" convert raw base
 check "nothing comes of nothing" refuses 1 "none: No such file" convert none new
 check "a format that is none" refuses 2 "none of raw, qcow2" convert raw new --from vhd
 check "to what is none" refuses 2 "neither image nor raw" convert raw new --to qcow2
+check "a plain file has no chunks" refuses 2 "has no --chunk" convert raw new --to raw --chunk 4K
 check "TO is needed" refuses 2 "TO is missing" convert raw
 # What is in a file never says what it is: a guest may have written it.
 printf 'QFI\373' | cat - raw >fake
@@ -208,6 +209,15 @@ for on in base fine raw; do
 	check "all of it is sound" image check mine -q
 	rm -rf mid mine new.image
 done
+image create -q half --base fine.below --size 10000384
+head -c 512 /dev/zero | tr '\000' e | dd of=half/data bs=512 seek=19531 conv=notrunc 2>/dev/null
+image convert -q half/data half.image
+dd if=half.image/manifest of=half/manifest bs=8 skip=1176 seek=1176 count=1 conv=notrunc 2>/dev/null
+cp want half.want
+head -c 512 /dev/zero | tr '\000' e | dd of=half.want bs=512 seek=19531 conv=notrunc 2>/dev/null
+dd if=/dev/zero of=half.want bs=512 seek=19456 count=75 conv=notrunc 2>/dev/null
+check "one that is smaller is committed" image commit -q half
+check "and what is beyond it stays" same fine.below half.want
 check "without a base" refuses 1 "base has no base" commit base
 check "to one that is smaller" refuses 1 "upper is larger than its base" commit upper
 exec 8<top/manifest
