@@ -172,6 +172,7 @@ int aerie_image_read(struct aerie_image *image, u64 pos, u64 *len, struct file *
 /* Whoever sees the state finds the data. @image->lock is held. */
 static void publish(struct aerie_image *image, u32 n, u8 state)
 {
+	/* Pairs with state_of(). */
 	smp_store_release(&top(image)->chunks[n].state, state);
 	set_bit(n / ENTRIES, image->dirty);
 }
@@ -342,6 +343,7 @@ static int unseal(struct aerie_image *image, u32 n)
 			err = sync(image, top(image)->manifest);
 		if (!err) {
 			chunk->disk = AERIE_CHUNK_OPEN;
+			/* Pairs with state_of(): who may write in place finds it on the disk. */
 			smp_store_release(&chunk->state, AERIE_CHUNK_OPEN);
 		}
 	}

@@ -4,7 +4,7 @@
  * stay in their files, and what was read is what was written.
  *
  * The input is four bytes, requests that they tell the number of, and the first manifest;
- * the second is the same with other numbers. Checksums are made right, so that what stands
+ * the second is the same with chunks in other states, and without a base. Checksums are made right, so that what stands
  * behind them is reached.
  */
 // sources: kmod/virtio/image.c kmod/virtio/image_format.c ctl/image_crc.c
@@ -26,7 +26,8 @@ static void fix_header(u8 *slot)
 	memcpy(slot + at, &crc, 4);
 }
 
-static void fix(struct file *manifest)
+/* @more: its chunks are in other states. */
+static void fix(struct file *manifest, u8 more)
 {
 	u64 i, entry;
 
@@ -36,9 +37,17 @@ static void fix(struct file *manifest)
 		u8 *at = manifest->now + AERIE_IMAGE_MAP + 8 * i;
 
 		memcpy(&entry, at, 8);
-		entry = aerie_image_entry(i, entry >> 32 & 3, entry);
+		entry = aerie_image_entry(i, ((entry >> 32) + more) & 3, entry);
 		memcpy(at, &entry, 8);
 	}
+}
+
+/* It has no base, and one header. */
+static void make_lowest(u8 *slots)
+{
+	slots[offsetof(struct aerie_image_header, base)] = AERIE_BASE_NONE;
+	slots[offsetof(struct aerie_image_header, base_path)] = 0;
+	slots[AERIE_IMAGE_SLOT] = 0;
 }
 
 /* As a disk does. */
@@ -124,10 +133,9 @@ int LLVMFuzzerTestOneInput(const u8 *in, size_t size)
 	for (i = 0; i < 2; i++) {
 		fake_file(&manifest[i], max_t(size_t, size, AERIE_IMAGE_MAP));
 		memcpy(manifest[i].now, head, size);
-		manifest[i].now[AERIE_IMAGE_MAP / 2 * i + 24] ^= i * in[2];
 		if (i)
-			manifest[1].now[offsetof(struct aerie_image_header, base)] = 0;
-		fix(&manifest[i]);
+			make_lowest(manifest[1].now);
+		fix(&manifest[i], i * in[2]);
 		fake_file(&data[i], DATA);
 	}
 	image = aerie_image_open(layers, nr, in[3] & 1, "disk0", &why);
