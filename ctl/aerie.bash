@@ -18,7 +18,7 @@ _aerie() {
 	[[ $cur == = ]] && cur=
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
 	case $prev in
-	-k | --kernel | -i | --initrd | --module | -d | --disk)
+	-k | --kernel | -i | --initrd | --module | -d | --disk | --base)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -44,6 +44,14 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "256M 512M 1G 2G 4G" -- "$cur")
 		return
 		;;
+	--from)
+		mapfile -t COMPREPLY < <(compgen -W "raw qcow2 vmdk vdi" -- "$cur")
+		return
+		;;
+	--to)
+		mapfile -t COMPREPLY < <(compgen -W "image raw" -- "$cur")
+		return
+		;;
 	-t | --timeout)
 		mapfile -t COMPREPLY < <(compgen -W "10s 30s 1min 5min" -- "$cur")
 		return
@@ -52,7 +60,7 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "0 100ms 1s 10s" -- "$cur")
 		return
 		;;
-	-c | --vcpus | -a | --append | --name | --vcpu | --size | --iops | --bps)
+	-c | --vcpus | -a | --append | --name | --vcpu | --size | --iops | --bps | --chunk | --part)
 		return
 		;;
 	esac
@@ -82,6 +90,17 @@ _aerie() {
 			;;
 		attach:4)
 			[[ $prev == disk ]] || return
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+			;;
+		*) return ;;
+		esac
+		;;
+	image)
+		case $COMP_CWORD in
+		2) words="create convert info check split join commit" ;;
+		3 | 4)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return

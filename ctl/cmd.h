@@ -10,7 +10,7 @@
 
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
-	opts_disk[], opts_detach[];
+	opts_disk[], opts_detach[], opts_image[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);
@@ -23,6 +23,7 @@ enum status cmd_show(const struct args *args);
 enum status cmd_console(const struct args *args);
 enum status cmd_stat(const struct args *args);
 enum status cmd_disk(const struct args *args);
+enum status cmd_image(const struct args *args);
 enum status cmd_bench(const struct args *args);
 enum status cmd_events(const struct args *args);
 enum status cmd_doctor(const struct args *args);
@@ -38,13 +39,16 @@ void tell(const struct args *args, const char *name, const char *fmt, ...)
 /* "powered off by the guest": why a VM stopped, in words. */
 const char *stop_text(uint32_t kind, const char *reason, char *buf, size_t size);
 
+struct image;
+
 /* A disk as the command line has it. */
 struct disk {
 	char *path;			/* owned */
 	char serial[AERIE_SERIAL_MAX + 1];
 	bool read_only, direct;
 	struct disk_limit limit;
-	int fd;
+	int fd;				/* of a plain file */
+	struct image *image;		/* or NULL; owned */
 };
 
 /* Take FILE[,OPTION...] apart. @what it is the value of, for refusals. */
@@ -52,6 +56,8 @@ enum status read_disk(const struct args *args, const char *what, const char *tex
 		      struct disk *disk);
 /* Open its file, or say why not. @name of the VM, or NULL. */
 bool open_disk(const struct args *args, const char *name, const char *what, struct disk *disk);
+/* Let go of what read_disk() and open_disk() took. */
+void close_disk(struct disk *disk);
 /* AERIE_A_DISK_LIST. */
 void put_disks(struct nl_msg *msg, const struct disk *disks, size_t nr);
 

@@ -147,9 +147,7 @@ enum status cmd_attach(const struct args *args)
 		status = kind->read(args, &device);
 	if (status == STATUS_OK)
 		status = attach(args, kind, &device);
-	if (device.disk.fd >= 0)
-		close(device.disk.fd);
-	free(device.disk.path);
+	close_disk(&device.disk);
 	return status;
 }
 

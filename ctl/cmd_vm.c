@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "disk.h"
+#include "image.h"
 #include "mem.h"
 #include "nic.h"
 #include "text.h"
@@ -27,7 +29,7 @@
 	{ .name = "module", .arg = "FILE", .many = true,		\
 	  .help = "module of a multiboot image" },			\
 	{ .name = "disk", .letter = 'd', .arg = "FILE", .many = true,	\
-	  .help = "disk: FILE[,OPTION...], an image or block device" },	\
+	  .help = "disk: FILE[,OPTION...]: image, file or block device" },	\
 	{ .name = "nic", .letter = 'n', .arg = "BRIDGE", .many = true,	\
 	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
 	{ .name = "hvc",						\
@@ -92,6 +94,7 @@ enum status read_disk(const struct args *args, const char *what, const char *tex
 	char *word, *rest = xstrdup(text);
 	enum status status;
 
+	disk->fd = -1;
 	disk->path = strsep(&rest, ",");
 	if (!*disk->path)
 		return usage(args, "%s '%s' names no file", what, text);
@@ -115,11 +118,44 @@ enum status read_disk(const struct args *args, const char *what, const char *tex
 	return STATUS_OK;
 }
 
+static bool open_disk_image(const struct args *args, const char *name, const char *what,
+			    struct disk *disk)
+{
+	char why[IMAGE_WHY];
+
+	disk->image = xcalloc(1, sizeof(*disk->image));
+	if (image_open(disk->image, disk->path, (disk->read_only ? 0 : IMAGE_WRITE) |
+		       (disk->direct ? IMAGE_DIRECT : 0), why))
+		return true;
+	complain(name, "cannot %s: %s %s", args->command->name, what, why);
+	return false;
+}
+
 bool open_disk(const struct args *args, const char *name, const char *what, struct disk *disk)
 {
+	disk->fd = -1;
+	if (image_is(disk->path))
+		return open_disk_image(args, name, what, disk);
 	disk->fd = open_file(args, name, what, disk->path, (disk->read_only ? O_RDONLY : O_RDWR) |
 						     (disk->direct ? O_DIRECT : 0));
-	return disk->fd >= 0;
+	if (disk->fd < 0)
+		return false;
+	/* The module says who has it; aerie image, which may write it, is told by the lock. */
+	if (!flock(disk->fd, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK)
+		return true;
+	complain(name, "cannot %s: %s %s is in use by another program, which has locked it",
+		 args->command->name, what, disk->path);
+	return false;
+}
+
+void close_disk(struct disk *disk)
+{
+	if (disk->fd >= 0)
+		close(disk->fd);
+	if (disk->image)
+		image_close(disk->image);
+	free(disk->image);
+	free(disk->path);
 }
 
 static enum status read_disks(const struct args *args, struct recipe *r)
@@ -244,6 +280,18 @@ static void read_id(struct nlattr **tb, void *arg)
 	*(uint32_t *)arg = get_u32(tb[AERIE_A_VM_ID]);
 }
 
+static void put_layers(struct nl_msg *msg, const struct image *image)
+{
+	int32_t fds[AERIE_IMAGE_LAYERS_MAX][2];
+	size_t i;
+
+	for (i = 0; i < image->nr; i++) {
+		fds[i][0] = image->layer[i].manifest;
+		fds[i][1] = image->layer[i].data;
+	}
+	put_data(msg, AERIE_A_DISK_LAYERS, fds, image->nr * sizeof(fds[0]));
+}
+
 void put_disks(struct nl_msg *msg, const struct disk *disks, size_t nr)
 {
 	struct nlattr *list = put_nest(msg, AERIE_A_DISK_LIST), *disk;
@@ -251,7 +299,10 @@ void put_disks(struct nl_msg *msg, const struct disk *disks, size_t nr)
 
 	for (i = 0; i < nr; i++) {
 		disk = put_nest(msg, AERIE_A_DISK);
-		put_s32(msg, AERIE_A_DISK_FD, disks[i].fd);
+		if (disks[i].image)
+			put_layers(msg, disks[i].image);
+		else
+			put_s32(msg, AERIE_A_DISK_FD, disks[i].fd);
 		if (*disks[i].serial)
 			put_str(msg, AERIE_A_SERIAL, disks[i].serial);
 		disk_limit_put(msg, &disks[i].limit);
@@ -380,7 +431,7 @@ static enum status end(struct recipe *r, enum status status)
 	size_t i;
 
 	for (i = 0; i < r->nr_disks; i++)
-		free(r->disk[i].path);
+		close_disk(&r->disk[i]);
 	return status;
 }
 

@@ -140,6 +140,23 @@ const struct command commands[] = {
 "a new size, and takes the new limits at once. A disk does not shrink; a block device\n"
 "has the size it has, which --rescan takes over.\n"
 	}, {
+		.name = "image", .operands = "WHAT IMAGE [TO]", .min_operands = 2, .max_operands = 3,
+		.summary = "disk images in chunks: make, convert, look at, check, take apart",
+		.options = opts_image, .run = cmd_image,
+		.more =
+"  aerie image create base --size 20G          an empty disk\n"
+"  aerie image create web --base base          a disk that begins as what base is\n"
+"  aerie image convert debian.qcow2 base       from raw, qcow2, vmdk, vdi, an image\n"
+"  aerie image convert web web.img --to raw    to a plain file\n"
+"  aerie image info web                        what lies below what, and how large\n"
+"  aerie image check web --seal                compare checksums; --seal makes new ones\n"
+"  aerie image split web parts --part 1G       files that fit where they have to go\n"
+"  aerie image join parts web\n"
+"  aerie image commit web                      write what web has into its base\n\n"
+"An image is a folder that --disk takes as it takes a file. Only convert reads the other\n"
+"formats, by qemu-img, where the file's name ends so or --from says so. A base must not\n"
+"change: an image whose base has changed is refused until check --accept takes it.\n"
+	}, {
 		.name = "bench", .operands = "",
 		.summary = "what each kind of exit costs on this machine, and under KVM",
 		.options = opts_bench, .run = cmd_bench,

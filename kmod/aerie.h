@@ -186,9 +186,21 @@ struct aerie_disk_limit {
 	u32 burst_ms;
 };
 
-/* A disk: read-only where the file is not open for writing. */
+#define AERIE_DISK_LAYERS	16	/* AERIE_IMAGE_LAYERS_MAX */
+
+/* A layer of an image, see aerie_image.h; without a manifest it is a plain file. */
+struct aerie_disk_layer {
+	struct file *manifest, *data;
+};
+
+/*
+ * A disk: read-only where the file is not open for writing. An image has layers, the
+ * topmost first, whose data is the file. It holds a reference to each file named.
+ */
 struct aerie_disk_config {
 	struct file *file;
+	struct aerie_disk_layer layers[AERIE_DISK_LAYERS];
+	u32 nr_layers;
 	char serial[AERIE_SERIAL_LEN];
 	struct aerie_disk_limit limit;
 };
@@ -211,6 +223,9 @@ struct aerie_disk_info {
 	u64 bytes;
 	struct aerie_disk_limit limit;
 };
+
+/* Let go of a disk's files. */
+void aerie_disk_files_put(struct file *file, const struct aerie_disk_layer *layers, u32 nr);
 
 #define AERIE_IFNAME_LEN	16	/* of a host interface, with a terminating zero */
 #define AERIE_MAC_LEN		6

@@ -4,6 +4,7 @@
 #define AERIE_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/crc32.h>
 #include <linux/hrtimer.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -34,6 +35,13 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 	timer->function = fn;
 #endif
 }
+
+/* CRC-32C without a module of its own: a name of its own until 6.14. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define compat_crc32c	crc32c
+#else
+#define compat_crc32c	__crc32c_le
+#endif
 
 /* tty_operations.write() took and returned int until 6.6. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)

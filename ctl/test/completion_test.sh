@@ -76,6 +76,12 @@ completes "web web-1 db" disk ""
 completes "disk0 disk1 disk2 disk3" disk web d
 completes "" disk web disk0 --size ""
 completes "100ms 10s 1s 0" disk web disk0 --burst ""
+completes "check commit convert create" image c
+completes "vmlinuz" image info vm
+completes "raw qcow2 vmdk vdi" image convert a b --from ""
+completes "image raw" image convert a b --to = ""
+completes "vmlinuz" image create a --base vm
+completes "" image split a b --part ""
 mkdir "$scratch/files"
 completes "files" bench --files ""
 completes "" bench ""

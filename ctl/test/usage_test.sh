@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach destroy list show console stat disk bench events
+verbs="run create start pause resume reset stop attach detach destroy list show console stat disk image bench events
 doctor version help"
 
 refuses 2 "a verb is missing"

@@ -13,9 +13,11 @@
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
- *                      {DISK_FD !, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST nest of nests
- *                      {BRIDGE, MAC}, HVC flag; a disk that is open with O_DIRECT leaves
- *                      out the page cache
+ *                      {DISK_FD or DISK_LAYERS, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST
+ *                      nest of nests {BRIDGE, MAC}, HVC flag; a disk that is open with
+ *                      O_DIRECT leaves out the page cache; of an image's layers, the topmost
+ *                      first, that one may be open for writing, and a manifest of -1 makes
+ *                      the lowest a plain file
  *                    > NAME, VM_ID
  *   VM_START         ! NAME
  *   VM_PAUSE, VM_RESUME, VM_RESET, VM_POWER_BUTTON, VM_STOP, VM_DESTROY   ! NAME
@@ -179,6 +181,7 @@ enum aerie_attr {
 	AERIE_A_QUEUE,		/* nest */
 	AERIE_A_QUEUE_REQUESTS,	/* u64 */
 	AERIE_A_QUEUE_INTERRUPTS,/* u64 */
+	AERIE_A_DISK_LAYERS,	/* binary, pairs of s32: manifest, data; see aerie_image.h */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -355,8 +355,11 @@ void aerie_vm_eject(struct aerie_vm *vm)
 /* What the lists of devices hold; empty after it. */
 static void config_devices_free(struct aerie_vm_config *c)
 {
-	while (c->nr_disks)
-		fput(c->disks[--c->nr_disks].file);
+	while (c->nr_disks) {
+		const struct aerie_disk_config *disk = &c->disks[--c->nr_disks];
+
+		aerie_disk_files_put(disk->file, disk->layers, disk->nr_layers);
+	}
 	kfree(c->disks);
 	c->disks = NULL;
 	kfree(c->nics);

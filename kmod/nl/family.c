@@ -41,6 +41,8 @@ static const struct netlink_range_validation burst_range = {
 
 static const struct nla_policy disk_policy[] = {
 	[AERIE_A_DISK_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[AERIE_A_DISK_LAYERS] = { .type = NLA_BINARY,
+				  .len = AERIE_DISK_LAYERS * 2 * sizeof(s32) },
 	[AERIE_A_SERIAL] = { .type = NLA_NUL_STRING, .len = AERIE_SERIAL_MAX },
 	[AERIE_A_IOPS] = NL_RATE,
 	[AERIE_A_BPS] = NL_RATE,

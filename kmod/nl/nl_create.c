@@ -97,33 +97,102 @@ static const char *disk_wrong(const struct file *file)
 	return NULL;
 }
 
+/* A file that a disk is made of. */
+static struct file *disk_file(int fd, struct aerie_why *why)
+{
+	struct file *file = image_get(fd, AERIE_A_DISK_LIST, why);
+	const char *wrong = IS_ERR(file) ? NULL : disk_wrong(file);
+
+	if (!wrong)
+		return file;
+	fput(file);
+	return ERR_PTR(aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, wrong));
+}
+
+/* What keeps the files of a layer from being one, or NULL. */
+static const char *layer_wrong(const struct aerie_disk_layer *layer, u32 n)
+{
+	const struct file *data = layer->data, *manifest = layer->manifest;
+
+	if (n && data->f_mode & FMODE_WRITE)
+		return "has a base that is open for writing";
+	if (!manifest)
+		return NULL;
+	if (!S_ISREG(data->f_mapping->host->i_mode) || !S_ISREG(manifest->f_mapping->host->i_mode))
+		return "is an image that is no regular files";
+	if ((data->f_mode ^ manifest->f_mode) & FMODE_WRITE)
+		return "is an image of which one file is open for writing, the other not";
+	return NULL;
+}
+
+/* The disk owns what it is given, also where this fails. */
+static int config_layers(struct aerie_disk_config *disk, const struct nlattr *attr,
+			 struct aerie_why *why)
+{
+	u32 i, nr = nla_len(attr) / (2 * sizeof(s32));
+	struct aerie_disk_layer *layer;
+	const char *wrong;
+	struct file *file;
+	s32 fds[2];
+
+	if (!nr || nla_len(attr) % sizeof(fds))
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST,
+				    "has layers that are no pairs of descriptors");
+	for (i = 0; i < nr; i++) {
+		layer = &disk->layers[i];
+		memcpy(fds, nla_data(attr) + i * sizeof(fds), sizeof(fds));
+		file = disk_file(fds[1], why);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		layer->data = file;
+		disk->nr_layers++;
+		if (fds[0] >= 0) {
+			file = disk_file(fds[0], why);
+			if (IS_ERR(file))
+				return PTR_ERR(file);
+			layer->manifest = file;
+		}
+		wrong = layer_wrong(layer, i);
+		if (wrong)
+			return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, wrong);
+	}
+	disk->file = get_file(disk->layers[0].data);
+	return 0;
+}
+
+static int config_files(struct aerie_disk_config *disk, const struct nlattr *fd,
+			const struct nlattr *layers, struct aerie_why *why)
+{
+	struct file *file;
+
+	if (!fd == !layers)
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST,
+				    fd ? "has a descriptor and layers" : "has no descriptor");
+	if (layers)
+		return config_layers(disk, layers, why);
+	file = disk_file(nla_get_s32(fd), why);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	disk->file = file;
+	return 0;
+}
+
+/* The disk owns files also where this fails. */
 static int config_disk(struct aerie_disk_config *disk, const struct nlattr *nest,
 		       struct aerie_why *why)
 {
-	const struct nlattr *fd = nla_find_nested(nest, AERIE_A_DISK_FD);
 	const struct nlattr *serial = nla_find_nested(nest, AERIE_A_SERIAL);
-	const char *text = serial ? nla_data(serial) : "", *wrong;
-	struct file *file;
+	const char *text = serial ? nla_data(serial) : "";
 	size_t i;
 
-	if (!fd)
-		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, "has no descriptor");
 	for (i = 0; text[i]; i++)
 		if (!isascii(text[i]) || !isprint(text[i]))
 			return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST,
 					    "has a serial number that is not printable ASCII");
-	file = image_get(nla_get_s32(fd), AERIE_A_DISK_LIST, why);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	wrong = disk_wrong(file);
-	if (wrong) {
-		fput(file);
-		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_LIST, wrong);
-	}
 	memcpy(disk->serial, text, i);
 	aerie_nl_disk_limit(nest, &disk->limit);
-	disk->file = file;
-	return 0;
+	return config_files(disk, nla_find_nested(nest, AERIE_A_DISK_FD),
+			    nla_find_nested(nest, AERIE_A_DISK_LAYERS), why);
 }
 
 static int config_disks(struct aerie_vm_config *config, const struct nlattr *list,
@@ -141,10 +210,9 @@ static int config_disks(struct aerie_vm_config *config, const struct nlattr *lis
 	if (nr && !config->disks)
 		return -ENOMEM;
 	nla_for_each_nested(nest, list, rem) {
-		err = config_disk(&config->disks[config->nr_disks], nest, why);
+		err = config_disk(&config->disks[config->nr_disks++], nest, why);
 		if (err)
 			return err;
-		config->nr_disks++;
 	}
 	return 0;
 }

@@ -5,7 +5,7 @@
  *
  * The host's page cache is a write-back cache that the driver flushes; a file that is
  * open with O_DIRECT is read and written past it, and has the disk's own cache flushed.
- * An image that is being written by one VM can be opened by no other.
+ * A file that is being written by one VM can be opened by no other.
  */
 #include <linux/blk_types.h>
 #include <linux/dcache.h>
@@ -23,12 +23,32 @@
 #include "uapi.h"
 #include "virtio/blk.h"
 #include "virtio/blk_req.h"
+#include "virtio/image.h"
 
 #define CLASS_SCSI_STORAGE	0x010000u	/* what virtio disks have always been */
 #define SEG_MAX			(AERIE_VQ_SIZE - 2)	/* header and status */
 
-static LIST_HEAD(disks);
+static LIST_HEAD(claims);
 static DEFINE_MUTEX(disks_lock);
+
+void aerie_disk_files_put(struct file *file, const struct aerie_disk_layer *layers, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		if (layers[i].manifest)
+			fput(layers[i].manifest);
+		fput(layers[i].data);
+	}
+	if (file)
+		fput(file);
+}
+
+static void blk_files_put(struct aerie_blk *blk)
+{
+	aerie_disk_files_put(blk->file, blk->layers, blk->nr_layers);
+	blk->file = NULL;
+}
 
 static void blk_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
@@ -41,17 +61,74 @@ static void blk_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 		aerie_virtio_broken(vq->vdev);
 }
 
+/* One writer, or any number of readers. @disks_lock is held. */
+static int claim(struct aerie_blk *blk, struct aerie_blk_claim *claim, const struct file *file,
+		 bool writes, struct aerie_why *why)
+{
+	const struct aerie_blk_claim *other;
+
+	list_for_each_entry(other, &claims, node) {
+		if (other->mapping == file->f_mapping && (other->writes || writes))
+			return aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
+					    other->vm == blk->vdev.dev.vm ?
+					    "is in use by this VM already" :
+					    "is in use by another VM, and one of them writes");
+	}
+	claim->mapping = file->f_mapping;
+	claim->vm = blk->vdev.dev.vm;
+	claim->writes = writes;
+	list_add(&claim->node, &claims);
+	return 0;
+}
+
+static void unclaim(struct aerie_blk *blk)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(blk->claims); i++)
+		if (blk->claims[i].mapping)
+			list_del(&blk->claims[i].node);
+}
+
+static void blk_release(struct aerie_blk *blk)
+{
+	mutex_lock(&disks_lock);
+	unclaim(blk);
+	mutex_unlock(&disks_lock);
+}
+
+/* Its file; of an image both of every layer, of which the first alone is written. */
+static int blk_claim(struct aerie_blk *blk, struct aerie_why *why)
+{
+	bool writes = !aerie_blk_read_only(blk);
+	struct aerie_blk_claim *next = blk->claims;
+	unsigned int i;
+	int err = 0;
+
+	mutex_lock(&disks_lock);
+	if (!blk->nr_layers)
+		err = claim(blk, next, blk->file, writes, why);
+	for (i = 0; !err && i < blk->nr_layers; i++, writes = false) {
+		err = claim(blk, next++, blk->layers[i].data, writes, why);
+		if (!err && blk->layers[i].manifest)
+			err = claim(blk, next++, blk->layers[i].manifest, writes, why);
+	}
+	if (err)
+		unclaim(blk);
+	mutex_unlock(&disks_lock);
+	return err;
+}
+
 static void blk_sever(struct aerie_virtio *vdev)
 {
 	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
 
-	mutex_lock(&disks_lock);
-	list_del(&blk->node);
-	mutex_unlock(&disks_lock);
+	aerie_image_close(blk->image);
+	blk->image = NULL;
+	blk_release(blk);
 	aerie_bdev_release(blk->bdev);
-	fput(blk->file);
+	blk_files_put(blk);
 	mem_cgroup_put(blk->memcg);
-	blk->file = NULL;
 }
 
 static void blk_free(struct aerie_virtio *vdev)
@@ -90,32 +167,49 @@ static const struct aerie_virtio_ops blk_ops = {
 	.drain = aerie_blk_drain,
 };
 
-/* One writer, or any number of readers. */
-static int blk_claim(struct aerie_blk *blk, struct aerie_why *why)
-{
-	const struct aerie_blk *other;
-	int err = 0;
-
-	mutex_lock(&disks_lock);
-	list_for_each_entry(other, &disks, node) {
-		if (other->file->f_mapping == blk->file->f_mapping &&
-		    !(aerie_blk_read_only(other) && aerie_blk_read_only(blk)))
-			err = aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
-					   other->vdev.dev.vm == blk->vdev.dev.vm ?
-					   "is in use by this VM already" :
-					   "is in use by another VM, and one of them writes");
-	}
-	if (!err)
-		list_add(&blk->node, &disks);
-	mutex_unlock(&disks_lock);
-	return err;
-}
-
 static void limit_set(struct aerie_blk *blk, const struct aerie_disk_limit *limit)
 {
 	spin_lock(&blk->limit_lock);
 	aerie_limit_set(&blk->limit, limit->iops, limit->bps, limit->burst_ms, aerie_now_ns());
 	spin_unlock(&blk->limit_lock);
+}
+
+static void blk_files_get(struct aerie_blk *blk, const struct aerie_disk_config *disk)
+{
+	unsigned int i;
+
+	blk->file = get_file(disk->file);
+	blk->nr_layers = disk->nr_layers;
+	for (i = 0; i < disk->nr_layers; i++) {
+		blk->layers[i] = disk->layers[i];
+		get_file(blk->layers[i].data);
+		if (blk->layers[i].manifest)
+			get_file(blk->layers[i].manifest);
+	}
+}
+
+/* What its size is, and of an image what is where. */
+static int blk_open(struct aerie_blk *blk, struct aerie_why *why)
+{
+	struct aerie_image *image;
+
+	blk->sectors = i_size_read(aerie_blk_inode(blk)) >> SECTOR_SHIFT;
+	if (!blk->nr_layers)
+		return 0;
+	image = aerie_image_open(blk->layers, blk->nr_layers, !aerie_blk_read_only(blk),
+				 blk->name, why);
+	if (IS_ERR(image))
+		return PTR_ERR(image);
+	blk->image = image;
+	blk->sectors = image->layers[0].size >> SECTOR_SHIFT;
+	return 0;
+}
+
+/* Discards of whole pages, or chunks, are worth something. */
+static u32 discard_sectors(const struct aerie_blk *blk)
+{
+	return blk->image ? 1u << (blk->image->layers[0].info->shift - SECTOR_SHIFT) :
+			    PAGE_SIZE >> SECTOR_SHIFT;
 }
 
 static void config_fill(struct aerie_blk *blk, unsigned int nr_vqs)
@@ -128,7 +222,7 @@ static void config_fill(struct aerie_blk *blk, unsigned int nr_vqs)
 	c->num_queues = __cpu_to_virtio16(true, nr_vqs);
 	c->max_discard_sectors = __cpu_to_virtio32(true, AERIE_BLK_RANGE_MAX);
 	c->max_discard_seg = __cpu_to_virtio32(true, AERIE_BLK_RANGES);
-	c->discard_sector_alignment = __cpu_to_virtio32(true, PAGE_SIZE >> SECTOR_SHIFT);
+	c->discard_sector_alignment = __cpu_to_virtio32(true, discard_sectors(blk));
 	c->max_write_zeroes_sectors = __cpu_to_virtio32(true, AERIE_BLK_RANGE_MAX);
 	c->max_write_zeroes_seg = __cpu_to_virtio32(true, AERIE_BLK_RANGES);
 	c->write_zeroes_may_unmap = 1;
@@ -153,16 +247,14 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	if (!blk)
 		return -ENOMEM;
 	blk->vdev.dev.vm = vm;
-	blk->file = get_file(disk->file);
+	blk_files_get(blk, disk);
 	blk->memcg = get_mem_cgroup_from_mm(current->mm);
 	blk->direct = blk->file->f_flags & O_DIRECT;
-	blk->sectors = i_size_read(aerie_blk_inode(blk)) >> SECTOR_SHIFT;
 	spin_lock_init(&blk->limit_lock);
 	limit_set(blk, &disk->limit);
 	memcpy(blk->serial, disk->serial, sizeof(blk->serial));
 	aerie_device_name(vm, "disk", blk->name, sizeof(blk->name));
 	blk->vdev.ops = &blk_ops;
-	config_fill(blk, nr_vqs);
 	err = aerie_blk_queues_init(blk, nr_vqs);
 	if (err)
 		goto err_file;
@@ -172,6 +264,10 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	err = aerie_bdev_claim(blk->file, &blk->bdev, why);
 	if (err)
 		goto err_claim;
+	err = blk_open(blk, why);
+	if (err)
+		goto err_bdev;
+	config_fill(blk, nr_vqs);
 	err = aerie_virtio_init(&blk->vdev, vm, blk->name, nr_vqs);
 	if (!err) {
 		for (i = 0; i < nr_vqs; i++)
@@ -180,15 +276,15 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	}
 	if (err == -ENOSPC)
 		aerie_refuse(why, err, AERIE_A_DISK_LIST, "finds no free PCI slot");
+	aerie_image_close(blk->image);
+err_bdev:
 	aerie_bdev_release(blk->bdev);
 err_claim:
-	mutex_lock(&disks_lock);
-	list_del(&blk->node);
-	mutex_unlock(&disks_lock);
+	blk_release(blk);
 err_queues:
 	aerie_blk_queues_fini(blk);
 err_file:
-	fput(blk->file);
+	blk_files_put(blk);
 	mem_cgroup_put(blk->memcg);
 	kfree(blk);
 	return err;
@@ -228,6 +324,9 @@ static int blk_resize(struct aerie_blk *blk, u64 bytes, struct aerie_why *why)
 	__virtio64 capacity;
 	int err;
 
+	if (blk->image)
+		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_SIZE,
+				    "the disk is an image, which has the size it was made with");
 	if (bytes % SECTOR_SIZE)
 		return aerie_refuse(why, -EINVAL, AERIE_A_DISK_SIZE,
 				    "the size is not a multiple of 512 bytes");

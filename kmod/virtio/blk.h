@@ -13,6 +13,7 @@
 #define AERIE_BLK_QUEUES	8u
 
 struct aerie_blk_io;
+struct aerie_image;
 
 /**
  * struct aerie_blk_queue - what a disk has for each of its queues
@@ -30,10 +31,22 @@ struct aerie_blk_queue {
 	struct aerie_timer timer;
 };
 
+/* A file that a disk has in use. */
+struct aerie_blk_claim {
+	struct list_head node;		/* in the list of all */
+	const struct address_space *mapping;
+	const struct aerie_vm *vm;
+	bool writes;
+};
+
 /**
  * struct aerie_blk - a disk
  * @vdev: the device; first
- * @file: read-only where it is not open for writing
+ * @file: read-only where it is not open for writing; of an image its topmost data
+ * @image: or NULL: @file is all there is. blk_io.c alone does anything with it
+ * @layers: of @image
+ * @nr_layers: of them
+ * @claims: what keeps other disks from the files
  * @bdev: its claim, where it is a block device
  * @memcg: the memory cgroup of who made the VM: it pays for the page cache and requests
  * @direct: the file is open with O_DIRECT: the host's page cache is left out
@@ -45,11 +58,14 @@ struct aerie_blk_queue {
  * @pending: requests that somebody else is at, a worker, the file system or the disk
  * @limit_lock: @limit
  * @limit: how much it may do
- * @node: in the list of all disks
  */
 struct aerie_blk {
 	struct aerie_virtio vdev;
 	struct file *file;
+	struct aerie_image *image;
+	struct aerie_disk_layer layers[AERIE_DISK_LAYERS];
+	unsigned int nr_layers;
+	struct aerie_blk_claim claims[2 * AERIE_DISK_LAYERS];
 	void *bdev;
 	struct mem_cgroup *memcg;
 	bool direct;
@@ -61,7 +77,6 @@ struct aerie_blk {
 	atomic_t pending;
 	spinlock_t limit_lock;
 	struct aerie_limit limit;
-	struct list_head node;
 };
 
 static inline struct aerie_blk *aerie_blk_of(const struct aerie_vq *vq)

@@ -17,7 +17,6 @@
  * write has reached the disk when it is given back (IOCB_DSYNC).
  */
 #include <linux/bvec.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -28,6 +27,8 @@
 #include "aerie.h"
 #include "virtio/blk.h"
 #include "virtio/blk_req.h"
+#include "virtio/disk_file.h"
+#include "virtio/image.h"
 
 #define SEGS		(AERIE_VQ_SIZE + 260)	/* 1 MiB of scattered pages, cut anyhow */
 #define SPARE_SEGS	32u
@@ -36,6 +37,7 @@
 struct aerie_blk_io {
 	struct aerie_blk *blk;
 	struct aerie_blk_queue *queue;
+	struct file *file;		/* that holds it, or NULL: piece by piece of an image */
 	struct aerie_blk_ask ask;
 	gpa_t status_gpa;
 	u16 head;
@@ -90,24 +92,35 @@ static bool aligned(const struct aerie_blk_io *io)
 	return !(bits % AERIE_BLK_SECTOR);
 }
 
-/* Get ready for I/O of @len bytes, buffered, byte @done of the data being the first. */
-static void iocb_init(struct aerie_blk_io *io, u32 done, u32 len)
+/* @len bytes of what is pinned, from its byte @at on. */
+static void iter_init(struct aerie_blk_io *io, u32 at, u32 len)
 {
-	init_sync_kiocb(&io->iocb, io->blk->file);
+	iov_iter_bvec(&io->iter, io_writes(io) ? ITER_SOURCE : ITER_DEST, io->segs, io->nr_segs,
+		      at + len);
+	if (at)
+		iov_iter_advance(&io->iter, at);
+}
+
+/*
+ * Get ready for I/O of @len bytes, buffered, byte @done of the data being the first, which
+ * is byte @at of what is pinned.
+ */
+static void iocb_init(struct aerie_blk_io *io, u32 done, u32 at, u32 len)
+{
+	init_sync_kiocb(&io->iocb, io->file);
 	io->iocb.ki_pos = io->ask.pos + done;
 	io->iocb.ki_flags &= ~IOCB_DIRECT;
 	if (io_writes(io) && !flushes(io->blk))
 		io->iocb.ki_flags |= IOCB_DSYNC;
-	iov_iter_bvec(&io->iter, io_writes(io) ? ITER_SOURCE : ITER_DEST, io->segs, io->nr_segs,
-		      len);
+	iter_init(io, at, len);
 }
 
 /* What write_iter() is called under, and goes on while it is under way. */
 static void write_begin(struct aerie_blk_io *io)
 {
-	struct super_block *sb = file_inode(io->blk->file)->i_sb;
+	struct super_block *sb = file_inode(io->file)->i_sb;
 
-	io->frozen_out = io_writes(io) && S_ISREG(file_inode(io->blk->file)->i_mode);
+	io->frozen_out = io_writes(io) && S_ISREG(file_inode(io->file)->i_mode);
 	if (!io->frozen_out)
 		return;
 	sb_start_write(sb);
@@ -116,7 +129,7 @@ static void write_begin(struct aerie_blk_io *io)
 
 static void write_end(struct aerie_blk_io *io)
 {
-	struct super_block *sb = file_inode(io->blk->file)->i_sb;
+	struct super_block *sb = file_inode(io->file)->i_sb;
 
 	if (!io->frozen_out)
 		return;
@@ -127,7 +140,7 @@ static void write_end(struct aerie_blk_io *io)
 
 static ssize_t call_iter(struct aerie_blk_io *io)
 {
-	const struct file_operations *fop = io->blk->file->f_op;
+	const struct file_operations *fop = io->file->f_op;
 
 	return io_writes(io) ? fop->write_iter(&io->iocb, &io->iter) :
 			       fop->read_iter(&io->iocb, &io->iter);
@@ -155,39 +168,86 @@ static bool in_file(const struct aerie_blk_io *io)
 	return io->ask.pos + io->ask.len <= i_size_read(aerie_blk_inode(io->blk));
 }
 
-static int write_zeroes(struct aerie_blk *blk, const struct aerie_blk_range *r)
-{
-	void *zeroes = page_address(ZERO_PAGE(0));
-	loff_t pos = r->pos;
-	u64 left = r->len;
-	int err = -EOPNOTSUPP;
-	ssize_t n;
+/* ---- What of it is an image ------------------------------------------------ */
 
-	if (r->unmap)
-		err = vfs_fallocate(blk->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos,
-				    left);
-	if (err)
-		err = vfs_fallocate(blk->file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, pos,
-				    left);
-	if (!err)
-		return 0;
-	while (left) {
-		n = kernel_write(blk->file, zeroes, min_t(u64, left, PAGE_SIZE), &pos);
-		if (n <= 0)
-			return n ?: -EIO;
-		left -= n;
-		cond_resched();
-	}
-	return 0;
+/*
+ * This part alone knows of images: the file that holds all of a request, or the work on
+ * chunk after chunk where no one file does; ranges; flushing. The rest is about files.
+ */
+static struct file *file_of(const struct aerie_blk_io *io)
+{
+	struct aerie_blk *blk = io->blk;
+
+	if (!blk->image)
+		return blk->file;
+	/* Without a flush to come, what was written has to be in the map when it is done. */
+	if (io_writes(io) && !flushes(blk))
+		return NULL;
+	return aerie_image_whole(blk->image, io->ask.pos, io->ask.len, io_writes(io));
 }
 
-/* Advice: where the file system cannot, nothing happens. */
-static int discard(struct aerie_blk *blk, const struct aerie_blk_range *r)
+/* @len bytes of the data from @done on, which is byte @at of what is pinned. */
+static int chunk_write(struct aerie_blk_io *io, u32 done, u32 at, u64 *len)
 {
-	int err = vfs_fallocate(blk->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->pos,
-				r->len);
+	u64 pos = io->ask.pos + done + at;
+	int err = aerie_image_write_begin(io->blk->image, pos, len, &io->file);
 
-	return err == -EOPNOTSUPP ? 0 : err;
+	if (err)
+		return err;
+	iocb_init(io, done + at, at, *len);
+	err = rw_wait(io);
+	aerie_image_write_end(io->blk->image, pos, *len, err);
+	return err;
+}
+
+static int chunk_read(struct aerie_blk_io *io, u32 done, u32 at, u64 *len)
+{
+	int err = aerie_image_read(io->blk->image, io->ask.pos + done + at, len, &io->file);
+
+	if (err)
+		return err;
+	if (io->file) {
+		iocb_init(io, done + at, at, *len);
+		return rw_wait(io);
+	}
+	iter_init(io, at, *len);
+	return iov_iter_zero(*len, &io->iter) == *len ? 0 : -EIO;
+}
+
+/* @len bytes from @done on are pinned: all of them, waiting for it. */
+static int rw_side(struct aerie_blk_io *io, u32 done, u32 len)
+{
+	u32 at = 0;
+	int err = 0;
+	u64 n;
+
+	if (!io->blk->image) {
+		iocb_init(io, done, 0, len);
+		return rw_wait(io);
+	}
+	for (; !err && at < len; at += n) {
+		n = len - at;
+		err = io_writes(io) ? chunk_write(io, done, at, &n) :
+				      chunk_read(io, done, at, &n);
+	}
+	if (!err && io_writes(io) && !flushes(io->blk))
+		err = aerie_image_flush(io->blk->image);
+	return err;
+}
+
+static int flush(struct aerie_blk *blk)
+{
+	return blk->image ? aerie_image_flush(blk->image) : aerie_file_sync(blk->file);
+}
+
+static int range(struct aerie_blk *blk, const struct aerie_blk_ask *ask,
+		 const struct aerie_blk_range *r)
+{
+	if (ask->op == AERIE_BLK_DISCARD)
+		return blk->image ? aerie_image_drop(blk->image, r->pos, r->len) :
+				    aerie_file_discard(blk->file, r->pos, r->len);
+	return blk->image ? aerie_image_zero(blk->image, r->pos, r->len, r->unmap) :
+			    aerie_file_zero(blk->file, r->pos, r->len, r->unmap);
 }
 
 static int do_ranges(struct aerie_blk_io *io)
@@ -197,9 +257,8 @@ static int do_ranges(struct aerie_blk_io *io)
 	int err = 0;
 
 	for (i = 0; !err && i < ask->nr; i++)
-		err = ask->op == AERIE_BLK_ZEROES ? write_zeroes(io->blk, &ask->ranges[i]) :
-						    discard(io->blk, &ask->ranges[i]);
-	return err || flushes(io->blk) ? err : vfs_fsync(io->blk->file, 1);
+		err = range(io->blk, ask, &ask->ranges[i]);
+	return err || flushes(io->blk) ? err : flush(io->blk);
 }
 
 /* ---- To an end ------------------------------------------------------------ */
@@ -268,14 +327,15 @@ static void io_work(struct work_struct *work)
 
 	switch (io->ask.op) {
 	case AERIE_BLK_FLUSH:
-		err = vfs_fsync(io->blk->file, 1);
+		err = flush(io->blk);
 		break;
 	case AERIE_BLK_DISCARD:
 	case AERIE_BLK_ZEROES:
 		err = do_ranges(io);
 		break;
 	default:
-		err = rw_wait(io);
+		/* What the page cache had is there already. */
+		err = io->file ? rw_wait(io) : rw_side(io, 0, io->ask.len);
 	}
 	set_active_memcg(old);
 	io_done(io, err);
@@ -304,7 +364,7 @@ static int rw_direct(struct aerie_blk_io *io)
 
 	if (!aligned(io))
 		return -EINVAL;
-	iocb_init(io, 0, io->ask.len);
+	iocb_init(io, 0, 0, io->ask.len);
 	io->iocb.ki_flags |= IOCB_DIRECT;
 	io->iocb.ki_complete = direct_done;
 	io->queue->in_flight++;
@@ -323,10 +383,10 @@ static int rw_direct(struct aerie_blk_io *io)
 /* By way of the page cache. -EIOCBQUEUED: under way; else it is done. */
 static int rw_buffered(struct aerie_blk_io *io)
 {
-	iocb_init(io, 0, io->ask.len);
+	iocb_init(io, 0, 0, io->ask.len);
 	if (io_writes(io))
 		return rw_wait(io);
-	if (io->blk->file->f_mode & FMODE_NOWAIT) {
+	if (io->file->f_mode & FMODE_NOWAIT) {
 		io->iocb.ki_flags |= IOCB_NOWAIT;
 		call_iter(io);
 		if (!iov_iter_count(&io->iter))
@@ -349,8 +409,7 @@ static int rw_pieces(struct aerie_blk_io *io, const struct aerie_vq_chain *chain
 	while (!err && done < io->ask.len) {
 		n = pin(io, chain, done);
 		if (n > 0) {
-			iocb_init(io, done, n);
-			err = rw_wait(io);
+			err = rw_side(io, done, n);
 			done += n;
 		} else {
 			err = n ?: -EIO;
@@ -370,11 +429,16 @@ static int rw(struct aerie_blk_io *io, const struct aerie_vq_chain *chain)
 		return -EIO;
 	if (!io->ask.len)
 		return 0;
+	io->file = file_of(io);
 	if (io == io->queue->spare)
 		return rw_pieces(io, chain);
 	n = pin(io, chain, 0);
 	if (n != io->ask.len)
 		return n < 0 ? n : -EIO;
+	if (!io->file) {
+		io_hand_over(io);
+		return -EIOCBQUEUED;
+	}
 	if (io->blk->direct)
 		err = rw_direct(io);
 	/* What direct I/O does not take: buffers or a file that are not aligned as it likes. */
@@ -398,7 +462,7 @@ static int io_begin(struct aerie_blk_io *io, const struct aerie_vq_chain *chain)
 	}
 	case AERIE_BLK_FLUSH:
 		if (spare)
-			return vfs_fsync(io->blk->file, 1);
+			return flush(io->blk);
 		break;
 	case AERIE_BLK_DISCARD:
 	case AERIE_BLK_ZEROES:

@@ -84,10 +84,51 @@ static bool with_list(unsigned int nr, const void *attr, size_t len, int err)
 	return ends(&r, err);
 }
 
+/* An image of @nr descriptors, which are those of its layers. */
+static bool with_layers(const int32_t *fds, size_t nr, int err)
+{
+	struct {
+		struct nlattr head;
+		int32_t fds[40];
+	} layers = { { (uint16_t)(NLA_HDRLEN + nr * sizeof(*fds)), AERIE_A_DISK_LAYERS } };
+
+	memcpy(layers.fds, fds, nr * sizeof(*fds));
+	return with_list(1, &layers, NLA_HDRLEN + nr * sizeof(*fds), err);
+}
+
+/* Images that are none: @writable and @other are files, @readable is the first again. */
+static void images(int writable, int readable, int other)
+{
+	const int32_t many[34] = { other, writable };
+	const struct {
+		struct nlattr fd;
+		int32_t val;
+		struct nlattr layers;
+		int32_t fds[2];
+	} both = {
+		{ NLA_HDRLEN + 4, AERIE_A_DISK_FD }, writable,
+		{ NLA_HDRLEN + 8, AERIE_A_DISK_LAYERS }, { other, writable },
+	};
+
+	result(with_layers((int32_t[]){ other, writable }, 2, -EINVAL), "a manifest that is none");
+	result(with_layers(many, 0, -EINVAL), "no layers");
+	result(with_layers((int32_t[]){ other, writable, -1 }, 3, -EINVAL), "a layer and a half");
+	result(with_layers(many, 34, -ERANGE), "more layers than there can be");
+	result(with_list(1, &both, sizeof(both), -EINVAL), "an image and a file at once");
+	result(with_layers((int32_t[]){ -1, writable }, 2, -EINVAL), "an image without a manifest");
+	result(with_layers((int32_t[]){ other, 9999 }, 2, -EBADF), "data that is no descriptor");
+	result(with_layers((int32_t[]){ 9999, writable }, 2, -EBADF), "a manifest that is none of ours");
+	result(with_layers((int32_t[]){ other, readable }, 2, -EINVAL), "a manifest alone that is written");
+	result(with_layers((int32_t[]){ other, writable, -1, other }, 4, -EINVAL), "a base that is written");
+	result(with_layers((int32_t[]){ writable, writable }, 2, -EBUSY), "a manifest that is the data");
+	result(with_layers((int32_t[]){ other, writable, -1, readable }, 4, -EBUSY), "a base that is the data");
+	result(with_layers((int32_t[]){ kernel_fd, kernel_fd }, 2, -EINVAL), "what is read alone is looked at");
+}
+
 int main(int argc, char **argv)
 {
-	char path[] = "/tmp/aerie-disk-XXXXXX";
-	int disk = mkstemp(path);
+	char path[] = "/tmp/aerie-disk-XXXXXX", other_path[] = "/tmp/aerie-disk-XXXXXX";
+	int disk = mkstemp(path), other = mkstemp(other_path);
 	const struct {
 		struct nlattr fd;
 		int32_t val;
@@ -104,11 +145,12 @@ int main(int argc, char **argv)
 		return SKIP;
 	}
 	kernel_fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-	if (kernel_fd < 0 || disk < 0 || ftruncate(disk, 1 << 20)) {
+	if (kernel_fd < 0 || disk < 0 || ftruncate(disk, 1 << 20) || other < 0 ||
+	    ftruncate(other, 1 << 20)) {
 		printf("Bail out! cannot open %s or make %s\n", argv[1], path);
 		return 1;
 	}
-	printf("KTAP version 1\n1..9\n");
+	printf("KTAP version 1\n1..22\n");
 	result(with_fd(disk, 0), "a disk");
 	result(with_flags(path, O_RDWR | O_APPEND, -EINVAL), "open for appending");
 	result(with_flags(path, O_WRONLY, -EBADF), "not open for reading");
@@ -118,6 +160,8 @@ int main(int argc, char **argv)
 	result(with_list(1, &unprintable, sizeof(unprintable), -EINVAL), "an unprintable serial number");
 	result(with_list(AERIE_DISKS_MAX + 1, &with, sizeof(with), -E2BIG), "one too many");
 	result(with_list(2, &with, sizeof(with), -EBUSY), "the same twice");
+	images(disk, open(path, O_RDONLY | O_CLOEXEC), other);
 	unlink(path);
+	unlink(other_path);
 	return failures > 0;
 }

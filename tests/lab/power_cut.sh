@@ -1,7 +1,7 @@
 #!/bin/sh
 # The host dies in the middle of a guest's commits: every commit that the guest had been
 # told of is in the image, whose file system is whole. With and without the host's page
-# cache.
+# cache, and on an image in chunks with a base, on a file system of the host.
 
 # shellcheck disable=SC2317 # check runs what looks unused
 # shellcheck source=tests/lab/lib.sh
@@ -14,20 +14,32 @@ for program in mke2fs e2fsck debugfs; do
 	command -v $program >/dev/null || skip_all "there is no $program"
 done
 COMMITS=60
-plan 8
+plan 12
 
 for how in cached direct; do
 	truncate -s 64M "$SCRATCH/$how"
 	mke2fs -q -t ext4 -F "$SCRATCH/$how" || bail "mke2fs"
 done
 
+# The third's file system is in the base; the host's file system holds both images.
+mkdir "$SCRATCH/images"
+truncate -s 64M "$SCRATCH/inner"
+mke2fs -q -t ext4 -F "$SCRATCH/inner" || bail "mke2fs"
+"$TOP/build/aerie" image convert -q "$SCRATCH/inner" "$SCRATCH/images/base" || bail "convert"
+"$TOP/build/aerie" image create -q "$SCRATCH/images/top" --base "$SCRATCH/images/base" ||
+	bail "create"
+truncate -s 128M "$SCRATCH/outer"
+mke2fs -q -t ext4 -F -d "$SCRATCH/images" "$SCRATCH/outer" || bail "mke2fs -d"
+rm -r "$SCRATCH/inner" "$SCRATCH/images"
+
 # A record of 8 bytes for each commit, and a file for each tenth so that metadata moves.
 mkdir "$SCRATCH/share"
 cat >"$SCRATCH/share/commits" <<-'END'
-	mkdir /a /b; mount -t ext4 /dev/vda /a; mount -t ext4 /dev/vdb /b; n=0;
+	mkdir /a /b /c; mount -t ext4 /dev/vda /a; mount -t ext4 /dev/vdb /b;
+	mount -t ext4 /dev/vdc /c; n=0;
 	while :; do
 		n=$((n + 1));
-		for d in a b; do
+		for d in a b c; do
 			printf '%07d.' $n | dd of=/$d/log bs=8 seek=$n conv=notrunc,fsync 2>/dev/null || exit;
 			[ $((n % 10)) != 0 ] || echo $n | dd of=/$d/$n conv=fsync 2>/dev/null;
 		done;
@@ -36,14 +48,16 @@ cat >"$SCRATCH/share/commits" <<-'END'
 END
 cat >"$SCRATCH/share/start" <<-'END'
 	modprobe virtio_blk
+	mkdir /images
+	mount -t ext4 /dev/vdc /images
 	commits=$(tr '\n\t' '  ' </share/commits)
 	aerie run web -q -m 128M -k /guest/vmlinuz -i /guest/initrd.img \
-		-a "console=ttyS0 quiet aerie.run=\"$commits\"" -d /dev/vda -d /dev/vdb,direct \
+		-a "console=ttyS0 quiet aerie.run=\"$commits\"" -d /dev/vda -d /dev/vdb,direct -d /images/top \
 		--console </dev/null
 END
 
 "$TOP/scripts/lab" svm --share "$SCRATCH/share" --disk "$SCRATCH/cached" \
-	--disk "$SCRATCH/direct" -- '. /share/start' >"$SCRATCH/out" 2>"$SCRATCH/err" &
+	--disk "$SCRATCH/direct" --disk "$SCRATCH/outer" -- '. /share/start' >"$SCRATCH/out" 2>"$SCRATCH/err" &
 pid=$!
 on_exit "kill -9 $pid 2>/dev/null"
 committed() {
@@ -91,10 +105,18 @@ whole() {
 	sed 's/^/# /' "$SCRATCH/fsck"
 	return 1
 }
-for how in cached direct; do
+# The host comes up again: its file system is replayed, and what the image holds is looked at.
+after() {
+	e2fsck -p "$SCRATCH/outer" >"$SCRATCH/fsck" 2>&1
+	mkdir "$SCRATCH/images"
+	debugfs -R "rdump / $SCRATCH/images" "$SCRATCH/outer" 2>/dev/null
+	"$TOP/build/aerie" image convert -q "$SCRATCH/images/top" "$SCRATCH/chunks" --to raw
+}
+check "chunks: the image can be read" after
+for how in cached direct chunks; do
 	check "$how: the journal is replayed" replayed "$how"
 	check "$how: the file system is whole" whole "$how"
 	check "$how: every commit is there" all "$how"
 done
-check "and every file" eval "files cached && files direct"
+check "and every file" eval "files cached && files direct && files chunks"
 finish

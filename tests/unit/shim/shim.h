@@ -180,6 +180,12 @@ static inline void clear_bit(long n, volatile unsigned long *p) { p[n / 64] &= ~
 static inline bool test_bit(long n, const volatile unsigned long *p) { return p[n / 64] >> (n % 64) & 1; }
 static inline bool test_and_set_bit(long n, volatile unsigned long *p) { bool o = test_bit(n, p); set_bit(n, p); return o; }
 static inline bool test_and_clear_bit(long n, volatile unsigned long *p) { bool o = test_bit(n, p); clear_bit(n, p); return o; }
+static inline unsigned long find_next_bit(const unsigned long *p, unsigned long size, unsigned long n)
+{
+	while (n < size && !test_bit(n, p))
+		n++;
+	return min(n, size);
+}
 #define __set_bit set_bit
 #define __clear_bit clear_bit
 
@@ -266,6 +272,7 @@ static inline void *kmalloc_array(size_t c, size_t n, gfp_t g) { return kmalloc(
 static inline void kfree(const void *p) { free((void *)p); }
 #define kvmalloc kmalloc
 #define kvzalloc kzalloc
+#define kvcalloc kcalloc
 #define kvfree kfree
 #define vmalloc(n) kmalloc(n, 0)
 #define vzalloc(n) kzalloc(n, 0)
