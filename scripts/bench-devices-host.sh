@@ -82,6 +82,17 @@ net_up() {
 	server=$!
 }
 
+# One guest boots after the other: of two at once under KVM none gets anywhere here.
+wait_other() {
+	local tries
+
+	for ((tries = 0; tries < 60; tries++)); do
+		! ping -q -c 1 -W 1 $net.2 >/dev/null || return 0
+	done
+	echo "the guest that answers does not"
+	return 1
+}
+
 net_down() {
 	kill "$server"
 	wait "$server" || true
@@ -102,11 +113,12 @@ net_kvm() {
 	modprobe tun
 	modprobe vhost_net
 	nic 2
-	qemu "$serving" "${nics[@]}" >/dev/null &
+	qemu "$serving" "${nics[@]}" -pidfile /run/other >/dev/null &
 	other=$!
+	wait_other
 	nic 3
 	qemu "$(measuring)" "${nics[@]}" || status=$?
-	kill "$other"
+	kill "$(cat /run/other)"
 	wait "$other" || true
 	ip link del tap2
 	ip link del tap3
@@ -118,6 +130,7 @@ net_aerie() {
 
 	aerie run other --quiet --memory ${memory}M --kernel /guest/vmlinuz --initrd initrd \
 		--append "$(append "$serving")" --nic $bridge
+	wait_other
 	aerie_guest bench "$(measuring)" --nic $bridge || status=$?
 	aerie destroy --quiet other
 	return $status
