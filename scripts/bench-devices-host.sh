@@ -2,8 +2,7 @@
 # The part of the benchmark of devices that happens on the test host: the same guests
 # under KVM with QEMU, then under Aerie. "side PEER" announces whose figures follow; the
 # programs in the guests, tests/perf/guest, print them. scripts/bench-devices hands this
-# to the lab with what to measure: $what, disk or net; $kinds, $rounds, how and how often;
-# $patience, seconds for a guest.
+# to the lab with what to measure: $what, disk or net; $kinds, $rounds, how and how often.
 set -e
 cd /share
 
@@ -26,16 +25,45 @@ append() {
 	echo "console=ttyS0 quiet aerie.run=\"$*\""
 }
 
-# qemu COMMANDS [OPTION...]: a guest, until it has switched itself off.
+# watched COMMAND...: shows what it prints until it ends. On QEMU's emulated processor a
+# guest stops for good now and then, KVM's as well as Aerie's: it waits for a spin lock
+# that nobody is left to give back. None needs a second for a figure, so that one which is
+# silent for two is ended, and that fails.
+watched() {
+	local line said pid silence=20 last
+
+	exec {said}< <(exec "$@" 2>&1)
+	pid=$!
+	while read -r -t $silence -u "$said" line; last=$?; [ $last = 0 ]; do
+		echo "$line"
+		[[ $line != figure* ]] || silence=2
+	done
+	exec {said}<&-
+	[ $last = 1 ] || kill "$pid"	# not at its end
+	wait "$pid" && [ $last = 1 ]
+}
+
+# until_done FUNCTION: do that again until it does not fail; figures of all times count.
+until_done() {
+	local tries
+
+	for ((tries = 0; tries < 5; tries++)); do
+		! "$1" || return 0
+		echo "a guest has stopped for good, once more"
+	done
+	return 1
+}
+
+# qemu watched|exec COMMANDS [OPTION...]: a guest.
 qemu() {
-	timeout "$patience" qemu-system-x86_64 -accel kvm -cpu host -M pc -L roms -nodefaults \
+	"$1" qemu-system-x86_64 -accel kvm -cpu host -M pc -L roms -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -m $memory \
-		-kernel /guest/vmlinuz -initrd initrd -append "$(append "$1")" "${@:2}" </dev/null
+		-kernel /guest/vmlinuz -initrd initrd -append "$(append "$2")" "${@:3}" </dev/null
 }
 
 # aerie_guest NAME COMMANDS [OPTION...]
 aerie_guest() {
-	timeout "$patience" aerie run "$1" --quiet --console --memory ${memory}M \
+	watched aerie run "$1" --quiet --console --memory ${memory}M \
 		--kernel /guest/vmlinuz --initrd initrd --append "$(append "$2")" "${@:3}" </dev/null
 }
 
@@ -55,14 +83,18 @@ disk_kvm() {
 	qemu_drive 1 cache=none,aio=native
 	qemu_drive 2 cache=writeback,aio=io_uring
 	qemu_drive 3 cache=writeback,aio=threads
-	qemu "$(repeat "disk direct:io_uring /dev/vda 16 $kinds; disk direct:native /dev/vdb 16 $kinds;
+	qemu watched "$(repeat "disk direct:io_uring /dev/vda 16 $kinds; disk direct:native /dev/vdb 16 $kinds;
 		disk cached:io_uring /dev/vdc 16 $kinds; disk cached:threads /dev/vdd 16 $kinds" |
 		tr '\n\t' '  ')" "${drives[@]}"
 }
 
 disk_aerie() {
+	local status=0
+
 	aerie_guest bench "$(repeat "disk direct /dev/vda 16 $kinds; disk cached /dev/vdb 16 $kinds")" \
-		--disk /dev/ram0,direct --disk /dev/ram1
+		--disk /dev/ram0,direct --disk /dev/ram1 || status=$?
+	aerie destroy --quiet bench
+	return $status
 }
 
 # ---- Networks: two guests on a bridge ----------------------------------------------
@@ -108,30 +140,35 @@ nic() {
 }
 
 net_kvm() {
-	local nics other status=0
+	local nics other status=1
 
 	modprobe tun
 	modprobe vhost_net
 	nic 2
-	qemu "$serving" "${nics[@]}" -pidfile /run/other >/dev/null &
+	qemu exec "$serving" "${nics[@]}" >/dev/null &
 	other=$!
-	wait_other
-	nic 3
-	qemu "$(measuring)" "${nics[@]}" || status=$?
-	kill "$(cat /run/other)"
-	wait "$other" || true
+	if wait_other; then
+		nic 3
+		qemu watched "$(measuring)" "${nics[@]}"
+		status=$?
+		ip link del tap3
+	fi
+	kill "$other"
+	wait "$other"
 	ip link del tap2
-	ip link del tap3
 	return $status
 }
 
 net_aerie() {
-	local status=0
+	local status=1
 
 	aerie run other --quiet --memory ${memory}M --kernel /guest/vmlinuz --initrd initrd \
 		--append "$(append "$serving")" --nic $bridge
-	wait_other
-	aerie_guest bench "$(measuring)" --nic $bridge || status=$?
+	if wait_other; then
+		aerie_guest bench "$(measuring)" --nic $bridge
+		status=$?
+		aerie destroy --quiet bench
+	fi
 	aerie destroy --quiet other
 	return $status
 }
@@ -144,10 +181,9 @@ net_aerie() {
 rmmod aerie
 modprobe kvm_amd
 echo "side kvm"
-"${what}_kvm"
+until_done "${what}_kvm"
 rmmod kvm_amd kvm
 modprobe aerie
 echo "side aerie"
-"${what}_aerie"
-aerie destroy --quiet bench
+until_done "${what}_aerie"
 [ "$what" = disk ] || net_down
