@@ -152,6 +152,8 @@ int main(int argc, char **argv)
 
 	if (argc < 6 || argc % 2)
 		errx(2, "usage: disk NAME DEVICE MIB [KIND COUNT]...");
+	for (int i = 4; i < argc; i += 2)
+		parse(argv[i]);
 	disk = open(argv[2], O_RDWR | O_DIRECT);
 	if (disk < 0)
 		err(1, "%s", argv[2]);
