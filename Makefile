@@ -114,14 +114,14 @@ bench:  ## what exits cost here and with KVM [KERNEL=] [ARGS=--quick]
 	scripts/bench --kernel $(host_kernel) $(ARGS)
 
 .PHONY: bench-io
-bench-io:  ## disks beside QEMU's virtio-blk under KVM [KERNEL=] [ARGS=--quick]
+bench-io:  ## disks beside QEMU's virtio-blk under KVM [KERNEL=] [ARGS=]
 	@scripts/setup --quiet --what module,ctl,lab
 	@$(MAKE) -s module KERNEL=$(host_kernel)
 	@$(MAKE) -s ctl
 	scripts/bench-devices disk --kernel $(host_kernel) $(ARGS)
 
 .PHONY: bench-net
-bench-net:  ## networks beside vhost-net under KVM [KERNEL=] [ARGS=--quick]
+bench-net:  ## networks beside vhost-net under KVM [KERNEL=] [ARGS=]
 	@scripts/setup --quiet --what module,ctl,lab
 	@$(MAKE) -s module KERNEL=$(host_kernel)
 	@$(MAKE) -s ctl

@@ -25,45 +25,16 @@ append() {
 	echo "console=ttyS0 quiet aerie.run=\"$*\""
 }
 
-# watched COMMAND...: shows what it prints until it ends. On QEMU's emulated processor a
-# guest stops for good now and then, KVM's as well as Aerie's: it waits for a spin lock
-# that nobody is left to give back. None needs a second for a figure, so that one which is
-# silent for two is ended, and that fails.
-watched() {
-	local line said pid silence=20 last
-
-	exec {said}< <(exec "$@" 2>&1)
-	pid=$!
-	while read -r -t $silence -u "$said" line; last=$?; [ $last = 0 ]; do
-		echo "$line"
-		[[ $line != figure* ]] || silence=2
-	done
-	exec {said}<&-
-	[ $last = 1 ] || kill "$pid"	# not at its end
-	wait "$pid" && [ $last = 1 ]
-}
-
-# until_done FUNCTION: do that again until it does not fail; figures of all times count.
-until_done() {
-	local tries
-
-	for ((tries = 0; tries < 5; tries++)); do
-		! "$1" || return 0
-		echo "a guest has stopped for good, once more"
-	done
-	return 1
-}
-
-# qemu watched|exec COMMANDS [OPTION...]: a guest.
+# qemu COMMANDS [OPTION...]: a guest; it takes the place of the shell that runs this.
 qemu() {
-	"$1" qemu-system-x86_64 -accel kvm -cpu host -M pc -L roms -nodefaults \
+	exec qemu-system-x86_64 -accel kvm -cpu host -M pc -L roms -nodefaults \
 		-no-user-config -no-reboot -display none -serial stdio -m $memory \
-		-kernel /guest/vmlinuz -initrd initrd -append "$(append "$2")" "${@:3}" </dev/null
+		-kernel /guest/vmlinuz -initrd initrd -append "$(append "$1")" "${@:2}" </dev/null
 }
 
 # aerie_guest NAME COMMANDS [OPTION...]
 aerie_guest() {
-	watched aerie run "$1" --quiet --console --memory ${memory}M \
+	aerie run "$1" --quiet --console --memory ${memory}M \
 		--kernel /guest/vmlinuz --initrd initrd --append "$(append "$2")" "${@:3}" </dev/null
 }
 
@@ -83,9 +54,9 @@ disk_kvm() {
 	qemu_drive 1 cache=none,aio=native
 	qemu_drive 2 cache=writeback,aio=io_uring
 	qemu_drive 3 cache=writeback,aio=threads
-	qemu watched "$(repeat "disk direct:io_uring /dev/vda 16 $kinds; disk direct:native /dev/vdb 16 $kinds;
+	(qemu "$(repeat "disk direct:io_uring /dev/vda 16 $kinds; disk direct:native /dev/vdb 16 $kinds;
 		disk cached:io_uring /dev/vdc 16 $kinds; disk cached:threads /dev/vdd 16 $kinds" |
-		tr '\n\t' '  ')" "${drives[@]}"
+		tr '\n\t' '  ')" "${drives[@]}")
 }
 
 disk_aerie() {
@@ -145,11 +116,11 @@ net_kvm() {
 	modprobe tun
 	modprobe vhost_net
 	nic 2
-	qemu exec "$serving" "${nics[@]}" >/dev/null &
+	qemu "$serving" "${nics[@]}" >/dev/null &
 	other=$!
 	if wait_other; then
 		nic 3
-		qemu watched "$(measuring)" "${nics[@]}"
+		(qemu "$(measuring)" "${nics[@]}")
 		status=$?
 		ip link del tap3
 	fi
@@ -181,9 +152,9 @@ net_aerie() {
 rmmod aerie
 modprobe kvm_amd
 echo "side kvm"
-until_done "${what}_kvm"
+"${what}_kvm" || exit
 rmmod kvm_amd kvm
 modprobe aerie
 echo "side aerie"
-until_done "${what}_aerie"
+"${what}_aerie" || exit
 [ "$what" = disk ] || net_down
