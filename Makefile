@@ -113,6 +113,20 @@ bench:  ## what exits cost here and with KVM [KERNEL=] [ARGS=--quick]
 	@$(MAKE) -s ctl
 	scripts/bench --kernel $(host_kernel) $(ARGS)
 
+.PHONY: bench-io
+bench-io:  ## disks beside QEMU's virtio-blk under KVM [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-devices disk --kernel $(host_kernel) $(ARGS)
+
+.PHONY: bench-net
+bench-net:  ## networks beside vhost-net under KVM [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-devices net --kernel $(host_kernel) $(ARGS)
+
 .PHONY: clean
 clean:  ## remove what was built (downloads stay in the cache folder)
 	rm -rf build

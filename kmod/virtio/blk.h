@@ -21,6 +21,7 @@ struct aerie_image;
  * @spare: for a request that gets no memory, or is too large to be done in one piece
  * @done: requests that were done on the side, to be given back by the queue's work
  * @in_flight: requests taken and not given back yet; the queue's work
+ * @server: who takes a request at the moment
  * @timer: goes off when the limit lets the next request through
  */
 struct aerie_blk_queue {
@@ -28,6 +29,7 @@ struct aerie_blk_queue {
 	struct aerie_blk_io *spare;
 	struct llist_head done;
 	unsigned int in_flight;
+	struct task_struct *server;
 	struct aerie_timer timer;
 };
 

@@ -294,10 +294,13 @@ static void io_done(struct aerie_blk_io *io, int err)
 {
 	struct aerie_blk *blk = io->blk;
 	struct aerie_blk_queue *queue = io->queue;
+	bool serving = in_task() && READ_ONCE(queue->server) == current;
 
 	io_end(io, err);
 	llist_add(&io->node, &queue->done);
-	aerie_vq_kick(queue->vq);
+	/* At once, while it was begun: the queue's work looks for it before it ends. */
+	if (!serving)
+		aerie_vq_kick(queue->vq);
 	/* From here on the disk may be gone: only its address is used. */
 	if (atomic_dec_and_test(&blk->pending))
 		wake_up_var(&blk->pending);
@@ -549,9 +552,13 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 
 void aerie_blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
-	struct mem_cgroup *old = set_active_memcg(aerie_blk_of(vq)->memcg);
+	struct aerie_blk *blk = aerie_blk_of(vq);
+	struct aerie_blk_queue *queue = &blk->queues[vq->index];
+	struct mem_cgroup *old = set_active_memcg(blk->memcg);
 
+	WRITE_ONCE(queue->server, current);
 	serve(vq, chain);
+	WRITE_ONCE(queue->server, NULL);
 	set_active_memcg(old);
 }
 

@@ -155,6 +155,13 @@ int aerie_net_tx_poll(struct napi_struct *napi, int budget);
 void aerie_net_tx_open(struct aerie_net_queue *q);
 void aerie_net_tx_close(struct aerie_net_queue *q);
 
+/* net_copy.c; both: 0, or -EFAULT where the one or the other ends too early. */
+
+/* Fill @skb, as it was allocated, from @iter, which is of kvecs. */
+int aerie_net_copy_from(struct sk_buff *skb, struct iov_iter *iter);
+/* @len bytes of @skb from its byte @off on, to @iter, which is of kvecs. */
+int aerie_net_copy_to(struct sk_buff *skb, u32 off, struct iov_iter *iter, u32 len);
+
 /* netdev.c */
 
 /**

@@ -154,7 +154,7 @@ static int buffer_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 
 /* Copy what follows the first @done bytes of header and frame, as much as there is room for. */
 static int buffer_fill(struct aerie_net_queue *q, const struct aerie_vq_chain *chain,
-		       const struct virtio_net_hdr_mrg_rxbuf *hdr, const struct sk_buff *skb,
+		       const struct virtio_net_hdr_mrg_rxbuf *hdr, struct sk_buff *skb,
 		       u32 done, u32 len)
 {
 	struct iov_iter iter;
@@ -170,7 +170,7 @@ static int buffer_fill(struct aerie_net_queue *q, const struct aerie_vq_chain *c
 		done = sizeof(*hdr);
 		len -= sizeof(*hdr);
 	}
-	return skb_copy_datagram_iter(skb, done - sizeof(*hdr), &iter, len) ? -EFAULT : 0;
+	return len ? aerie_net_copy_to(skb, done - sizeof(*hdr), &iter, len) : 0;
 }
 
 /*

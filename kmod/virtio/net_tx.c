@@ -63,7 +63,7 @@ static struct sk_buff *frame_get(struct aerie_net_queue *q, const struct aerie_v
 		q->from_dropped++;
 		return NULL;
 	}
-	if (skb_copy_datagram_from_iter(skb, 0, &iter, len) ||
+	if (aerie_net_copy_from(skb, &iter) ||
 	    virtio_net_hdr_to_skb(skb, &hdr.hdr, true)) {
 		q->from_errors++;
 		kfree_skb(skb);

@@ -129,17 +129,22 @@ static int chain_follow(struct aerie_vq *vq, struct aerie_vq_chain *chain, gpa_t
 int aerie_vq_next(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
 	u32 left = AERIE_VQ_SIZE;
-	u16 idx, head;
+	u16 head;
 	int err;
 
-	err = get16(vq, vq->avail + AVAIL_IDX, &idx);
-	if (err)
-		return err;
-	if (idx == vq->next_avail)
-		return 0;
-	if ((u16)(idx - vq->next_avail) > vq->size)
-		return -EPROTO;
-	smp_rmb();	/* the entry after the index that covers it */
+	if (vq->seen_avail == vq->next_avail) {
+		u16 idx;
+
+		err = get16(vq, vq->avail + AVAIL_IDX, &idx);
+		if (err)
+			return err;
+		if (idx == vq->next_avail)
+			return 0;
+		if ((u16)(idx - vq->next_avail) > vq->size)
+			return -EPROTO;
+		vq->seen_avail = idx;
+		smp_rmb();	/* the entries after the index that covers them */
+	}
 	err = get16(vq, vq->avail + AVAIL_RING + 2 * (vq->next_avail & (vq->size - 1)), &head);
 	if (err)
 		return err;

@@ -189,7 +189,7 @@ static void vq_reset(struct aerie_vq *vq)
 	vq->vector = VIRTIO_MSI_NO_VECTOR;
 	vq->enabled = false;
 	vq->desc = vq->avail = vq->used = 0;
-	vq->next_avail = vq->next_used = vq->signalled = 0;
+	vq->next_avail = vq->seen_avail = vq->next_used = vq->signalled = 0;
 }
 
 /* ---- Reset ---------------------------------------------------------------- */

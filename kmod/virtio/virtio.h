@@ -53,6 +53,7 @@ struct aerie_vq_chain {
  * @avail: GPA of the driver's ring
  * @used: GPA of the device's ring
  * @next_avail: entry of @avail to be taken next
+ * @seen_avail: entries of @avail before it are known to be there, from @next_avail on
  * @next_used: entry of @used to be written next
  * @signalled: @next_used when the driver was last told
  * @event_idx: VIRTIO_RING_F_EVENT_IDX, latched when the queue was enabled
@@ -67,7 +68,7 @@ struct aerie_vq {
 	u16 size, vector;
 	bool enabled;
 	gpa_t desc, avail, used;
-	u16 next_avail, next_used, signalled;
+	u16 next_avail, seen_avail, next_used, signalled;
 	bool event_idx;
 	struct work_struct work;
 	struct aerie_vq_chain *chain;

@@ -56,7 +56,7 @@ static int next(void)
 /* All indices stand at @idx. */
 static void start_at(u16 idx)
 {
-	ring.idx = vq.next_avail = vq.next_used = vq.signalled = idx;
+	ring.idx = vq.next_avail = vq.seen_avail = vq.next_used = vq.signalled = idx;
 	ring_put(&ring, ring.avail + 2, idx, 2);
 	ring_put(&ring, ring.used + 2, idx, 2);
 }
@@ -323,7 +323,7 @@ TEST(an_index_ahead_by_more_than_the_size_is_refused)
 	link_descs(ring.desc, 0, 1, 0);
 	ring_put(&ring, ring.avail + 2, (u16)(0xfffc + 8), 2);
 	EXPECT_EQ(next(), 1);
-	vq.next_avail = 0xfffc;
+	vq.next_avail = vq.seen_avail = 0xfffc;
 	ring_put(&ring, ring.avail + 2, (u16)(0xfffc + 9), 2);
 	EXPECT_EQ(next(), -EPROTO);
 	ring_put(&ring, ring.avail + 2, 0xfffb, 2);		/* back */
