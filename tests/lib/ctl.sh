@@ -86,6 +86,8 @@ is_state() {
 watch() {
 	rm -f "$SCRATCH/$1.keys"
 	mkfifo "$SCRATCH/$1.keys" || return 1
+	# Before it is looked at, not when the console gets there.
+	: >"$SCRATCH/$1.log"
 	aerie console "$1" >"$SCRATCH/$1.log" <>"$SCRATCH/$1.keys" &
 }
 
