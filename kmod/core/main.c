@@ -102,6 +102,7 @@ static void __exit aerie_exit(void)
 	aerie_tty_exit();
 	aerie_hw_exit();
 	aerie_backend->teardown();
+	aerie_mm_exit();
 }
 
 module_init(aerie_init);

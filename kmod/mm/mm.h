@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/spinlock.h>
 #include "types.h"
 
 #define AERIE_LOWMEM_END	0xa0000ull	/* VGA hole starts */
@@ -35,10 +36,16 @@ struct aerie_npt {
 /**
  * struct aerie_mem - the memory of one VM
  * @ram: RAM ranges in ascending order, constant after aerie_mem_init()
- * @map: root of the gfn map; entries change by cmpxchg, nodes are freed only
- *	 when no vCPU and no device can reach them
- * @resident: 4 KiB pages held
+ * @map: root of the gfn map, see map.c; nodes are freed only when no vCPU and no
+ *	 device can reach them
+ * @lock: read-only frames in map and nested table
+ * @flush: returns when no processor uses a translation any more that has been taken from
+ *	   the nested table; called with preemption off, and by a thread of the VM's vCPUs
+ *	   alone where that may not sleep. NULL: nobody walks the table
+ * @lone: one vCPU walks the table, and nobody else
+ * @resident: 4 KiB pages of the VM's own
  * @large: of these, held as parts of 2 MiB frames
+ * @zero: 4 KiB pages that have only been read, in frames of zeroes
  */
 struct aerie_mem {
 	struct aerie_ram ram[AERIE_MAX_RAM];
@@ -47,8 +54,12 @@ struct aerie_mem {
 	u64 generation;		/* changes when content is dropped, vCPUs parked */
 	struct aerie_map_node *map;
 	struct aerie_npt npt;
+	spinlock_t lock;
+	void (*flush)(struct aerie_mem *mem);
+	bool lone;
 	atomic_long_t resident;
 	atomic_long_t large;
+	atomic_long_t zero;
 	atomic_long_t nodes;
 };
 
@@ -84,6 +95,9 @@ extern const struct aerie_pte_ops aerie_pte_ept_ad;	/* EPT, with A/D bits */
 extern const struct aerie_pte_ops aerie_pte_npt4;	/* NPT, 4 levels */
 extern const struct aerie_pte_ops aerie_pte_npt5;	/* NPT under a 5-level host */
 extern u64 aerie_pte_npt_c_bit;	/* set by setup where the host encrypts memory */
+
+/* Give back what all VMs share. Context: module unload; no VM is left. */
+void aerie_mm_exit(void);
 
 /**
  * aerie_mem_init() - lay out RAM and make an empty map and nested table
@@ -174,24 +188,38 @@ int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp);
  * @mem: the memory
  * @gpa: guest physical address
  *
- * For loaders that read files straight into guest memory.
- * Return: address of the byte at @gpa, good to the end of its 4 KiB page, or
- * NULL where the page is not resident. Valid until the memory is cleared.
+ * For loaders that read files straight into guest memory, after aerie_mem_populate()
+ * in the same aerie_mem_hold(), and for who only reads and keeps preemption off.
+ * Return: address of the byte at @gpa, good to the end of its 4 KiB page while memory is
+ * held, or NULL where the page is not resident or has only been read.
  */
 void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa);
 
 /**
- * aerie_mem_span() - make a run of guest memory resident, and say where it is
+ * aerie_mem_hold() - what is found in guest memory, of any VM, shall stay
+ *
+ * A frame that aerie_mem_populate() or a span for writing has given its gfn for its own
+ * stays that, any other stays allocated, until aerie_mem_release(). Context: may sleep;
+ * so may who holds, for as long as a request takes.
+ * Return: to be given to aerie_mem_release().
+ */
+int aerie_mem_hold(void);
+void aerie_mem_release(int held);
+
+/**
+ * aerie_mem_span() - find a run of guest memory, and say where it is
  * @mem: the memory
  * @gpa: guest physical address
+ * @write: it will be written: it is made resident; else it is only read
  * @addr: set to the host virtual address of the byte at @gpa
  * @len: bytes wanted, at least 1; cut to what lies in one frame
  * @gfp: as for aerie_mem_read()
  *
- * The address is good until the memory is cleared.
+ * Context: memory is held, for as long as the address is used.
  * Return: as aerie_mem_populate().
  */
-int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp);
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, size_t *len,
+		   gfp_t gfp);
 
 /**
  * aerie_mem_pin() - hold the frame at a guest address, for others to access
@@ -217,8 +245,8 @@ void aerie_mem_unpin(const struct bio_vec *seg);
  * @acc: AERIE_ACC_*
  * @gfp: as for aerie_mem_read()
  *
- * Makes the frame resident and installs the mapping, 2 MiB where frame and RAM
- * layout allow.
+ * Installs the mapping, 2 MiB where frame and RAM layout allow: for writing of a frame
+ * that is the VM's own, made now if need be; memory that is only read is zeroes.
  * Context: vCPU loaded with GFP_NOWAIT, or put with GFP_KERNEL.
  * Return: 0 mapped: enter again; -EFAULT not RAM: a device or nothing is there;
  * -EAGAIN, -ENOMEM.

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sanitizer/asan_interface.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -31,7 +32,7 @@ typedef long long __s64;
 typedef unsigned int gfp_t;
 typedef s64 ktime_t;
 
-#define GFP_NOWAIT	0u
+#define GFP_NOWAIT	8u
 #define GFP_KERNEL	1u
 #define GFP_ATOMIC	2u
 #define GFP_KERNEL_ACCOUNT GFP_KERNEL
@@ -225,6 +226,7 @@ typedef struct { int held; } spinlock_t, raw_spinlock_t;
 #define raw_spin_lock_irqsave spin_lock_irqsave
 #define raw_spin_unlock_irqrestore spin_unlock_irqrestore
 #define DEFINE_SPINLOCK(x) spinlock_t x = { 0 }
+#define DEFINE_MUTEX(x) struct mutex x = { 0 }
 struct mutex { int held; };
 #define mutex_init(m) ((m)->held = 0)
 #define mutex_lock shim_lock
@@ -238,6 +240,11 @@ extern void shim_resched(void) __attribute__((weak));
 #define cond_resched() do { if (shim_resched) shim_resched(); } while (0)
 
 struct rcu_head { void *next; };
+#define cpu_relax() do { } while (0)
+#define DEFINE_STATIC_SRCU(x) static int x
+#define srcu_read_lock(s) ((*(s))++)
+#define srcu_read_unlock(s, i) ((void)(*(s))--, (void)(i))
+#define synchronize_srcu(s) do { if (*(s)) abort(); } while (0)
 #define rcu_read_lock() do { } while (0)
 #define rcu_read_unlock() do { } while (0)
 #define rcu_dereference(p) (p)
@@ -292,17 +299,108 @@ static inline void free_page(unsigned long p) { free((void *)p); }
 #define __va(a) ((void *)(uintptr_t)(a))
 #define page_to_pfn(p) ((u64)(uintptr_t)(p) >> PAGE_SHIFT)
 #define pfn_to_page(n) ((struct page *)(uintptr_t)((u64)(n) << PAGE_SHIFT))
-struct page;
+struct page { u8 byte[PAGE_SIZE]; };
+
+/* What struct page has of a page: found by its address. */
+struct shim_page {
+	struct shim_page *next;
+	struct page *page;
+	struct page *block;	/* what it was split from, or NULL, */
+	int *left;		/* and how many pages of that are not freed */
+	int refs;
+	unsigned long private;
+};
+__attribute__((weak)) struct shim_page *shim_pages[1024];
+__attribute__((weak)) long shim_nr_pages;	/* not freed */
+
+static inline struct shim_page **shim_page_at(const struct page *p)
+{
+	struct shim_page **at = &shim_pages[page_to_pfn(p) % ARRAY_SIZE(shim_pages)];
+
+	while (*at && (*at)->page != p)
+		at = &(*at)->next;
+	return at;
+}
+static inline struct shim_page *shim_page(const struct page *p)
+{
+	struct shim_page *found = *shim_page_at(p);
+
+	if (!found)
+		abort();
+	return found;
+}
+static inline void shim_page_new(struct page *p, struct page *block, int *left)
+{
+	struct shim_page *n = (struct shim_page *)calloc(1, sizeof(*n));
+
+	n->page = p;
+	n->block = block;
+	n->left = left;
+	n->refs = 1;
+	*shim_page_at(p) = n;
+	shim_nr_pages++;
+}
 static inline struct page *alloc_pages(gfp_t g, unsigned int order)
 {
 	size_t n = PAGE_SIZE << order;
-	void *p = shim_alloc_fails() ? NULL : aligned_alloc(n, n);
+	struct page *p = (struct page *)(shim_alloc_fails() ? NULL : aligned_alloc(n, n));
 
-	if (p)
-		memset(p, 0, n);
+	if (!p)
+		return NULL;
+	memset(p, g & __GFP_ZERO ? 0 : 0xa5, n);
+	shim_page_new(p, NULL, NULL);
 	return p;
 }
-static inline void __free_pages(struct page *p, unsigned int order) { free(p); }
+static inline void split_page(struct page *p, unsigned int order)
+{
+	struct shim_page *first = shim_page(p);
+	int i;
+
+	if (first->block)
+		abort();
+	first->block = p;
+	first->left = (int *)malloc(sizeof(int));
+	*first->left = 1 << order;
+	for (i = 1; i < 1 << order; i++)
+		shim_page_new(p + i, p, first->left);
+}
+static inline void get_page(struct page *p) { shim_page(p)->refs++; }
+static inline int page_count(struct page *p) { return shim_page(p)->refs; }
+static inline unsigned long page_private(struct page *p) { return shim_page(p)->private; }
+static inline void set_page_private(struct page *p, unsigned long v) { shim_page(p)->private = v; }
+/* Pages of a block are freed together, but until then nobody may look at one. */
+static inline void put_page(struct page *p)
+{
+	struct shim_page **at = shim_page_at(p), *old = *at;
+
+	if (!old)
+		abort();
+	if (--old->refs)
+		return;
+	if (!old->block) {
+		free(p);
+	} else {
+		ASAN_POISON_MEMORY_REGION(p, PAGE_SIZE);
+		if (!--*old->left) {
+			ASAN_UNPOISON_MEMORY_REGION(old->block, 512 * PAGE_SIZE);
+			free(old->left);
+			free(old->block);
+		}
+	}
+	*at = old->next;
+	shim_nr_pages--;
+	free(old);
+}
+static inline void __free_pages(struct page *p, unsigned int order) { put_page(p); }
+struct bio_vec { struct page *bv_page; unsigned int bv_len, bv_offset; };
+__attribute__((weak)) struct page *shim_zero_page;
+static inline struct page *shim_zero(void)
+{
+	if (!shim_zero_page)
+		shim_zero_page = alloc_pages(__GFP_ZERO, 0);
+	return shim_zero_page;
+}
+#define ZERO_PAGE(a) shim_zero()
 
 #define MAX_ERRNO 4095
 static inline void *ERR_PTR(long e) { return (void *)e; }
