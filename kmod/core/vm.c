@@ -475,6 +475,9 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 		return err;
 	vm->mem.flush = aerie_vm_flush;
 	vm->mem.lone = vm->config.nr_vcpus == 1;
+	err = aerie_share_join(&vm->mem, vm->config.share_group);
+	if (err)
+		goto err_mem;
 	err = aerie_cpuid_create(vm);
 	if (err)
 		goto err_mem;

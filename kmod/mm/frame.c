@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include "mm/map.h"
+#include "mm/share.h"
 
 static struct page *zero_large;		/* written once, under the mutex */
 static DEFINE_MUTEX(zero_mutex);
@@ -33,8 +34,23 @@ void aerie_frames_prepare(void)
 	mutex_unlock(&zero_mutex);
 }
 
+int aerie_mm_init(void)
+{
+	int err = aerie_shared_init();
+
+	if (err)
+		return err;
+	err = aerie_share_start();
+	if (err)
+		aerie_shared_exit();
+	return err;
+}
+
 void aerie_mm_exit(void)
 {
+	aerie_share_stop();
+	aerie_share_free();
+	aerie_shared_exit();
 	if (zero_large)
 		aerie_frame_free(zero_large, true, true);
 	zero_large = NULL;

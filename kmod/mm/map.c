@@ -25,6 +25,13 @@
  * not change any more then, so the access comes as if a moment earlier; and the frame
  * stays allocated for as long as a read-side section of RCU (preemption off is one) lasts.
  *
+ * An own frame can become a shared one (share.c): the scanner holds it, which is a mark
+ * that whoever finds the frame to write to it takes away first. When all have gone who
+ * did not see the mark, and the nested table has been made read-only and flushed, the
+ * content cannot change but by taking the mark away; if it is still there the slot is
+ * given the other frame with the same content. The nested table's entry is replaced
+ * along with it, never removed, so that who breaks the frame next sees what to flush.
+ *
  * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
  * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
  *
@@ -51,6 +58,11 @@ MODULE_PARM_DESC(large_pages, "hold guest memory in 2 MiB frames where it fits")
 #define SLOT_MANY	4ull		/* which others hold as well */
 #define SLOT_BUSY	8ull		/* of MANY: it is being replaced */
 #define SLOT_COUNTED	16ull		/* 2 MiB, pages counted one by one */
+/* Of an own frame; who writes to it, or lets the guest do so, takes them away. */
+#define SLOT_SEEN	32ull		/* not written since the scanner has looked */
+#define SLOT_HASHED	64ull		/* of SEEN: there is a hash of it */
+#define SLOT_HELD	128ull		/* of SEEN: the scanner is about to take it away */
+#define SLOT_MARKS	(SLOT_SEEN | SLOT_HASHED | SLOT_HELD)
 #define SLOT_ADDR	(~0xfffull)
 
 struct aerie_map_node {
@@ -97,13 +109,18 @@ static u64 leaf_make(struct page *page, u64 flags)
 	return (u64)page_to_pfn(page) << PAGE_SHIFT | SLOT_LEAF | flags;
 }
 
+static bool leaf_zero(u64 slot, unsigned int level)
+{
+	return leaf_page(slot) == aerie_frame_zero(level == 2);
+}
+
 static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct aerie_frame_ref *ref)
 {
 	ref->large = at->level == 2;
 	ref->pfn = (at->val & SLOT_ADDR) >> PAGE_SHIFT;
 	if (ref->large)
 		ref->pfn += gfn & (AERIE_LARGE_PAGES - 1);
-	ref->zero = at->val & SLOT_MANY;
+	ref->zero = at->val & SLOT_MANY && leaf_zero(at->val, at->level);
 }
 
 static bool leaf_own(u64 slot)
@@ -127,13 +144,21 @@ bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_r
 	return true;
 }
 
+/* The frame is to be written. False where the slot has changed. */
+static noinline bool marks_clear(const struct place *at)
+{
+	return cmpxchg(at->slot, at->val, at->val & ~SLOT_MARKS) == at->val;
+}
+
 bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref)
 {
 	struct place at;
 
-	map_walk(mem, gfn, &at);
-	if (!leaf_own(at.val))
-		return false;
+	do {
+		map_walk(mem, gfn, &at);
+		if (!leaf_own(at.val))
+			return false;
+	} while (unlikely(at.val & SLOT_MARKS && !marks_clear(&at)));
 	leaf_ref(&at, gfn, ref);
 	return true;
 }
@@ -202,9 +227,9 @@ static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct pl
 }
 
 /* What takes the place of a frame that many hold, as a slot; 0 without memory. */
-static u64 replacement(unsigned int level, gfp_t gfp)
+static u64 replacement(unsigned int level, bool zero, gfp_t gfp)
 {
-	struct page *page = aerie_frame_alloc(gfp, level == 2, true);
+	struct page *page = aerie_frame_alloc(gfp, level == 2, zero);
 	unsigned long node;
 
 	if (page)
@@ -229,7 +254,7 @@ static void replacement_free(u64 new, unsigned int level)
  */
 static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp)
 {
-	const bool large = at.level == 2;
+	const bool large = at.level == 2, zero = leaf_zero(at.val, at.level);
 	bool taken, mapped = false;
 	u64 new;
 
@@ -240,7 +265,7 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 		cpu_relax();
 		return 0;
 	}
-	new = replacement(at.level, gfp);
+	new = replacement(at.level, zero, gfp);
 	if (!new)
 		return -ENOMEM;
 	preempt_disable();
@@ -252,6 +277,8 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 	}
 	spin_unlock(&mem->lock);
 	if (taken) {
+		if (!zero)
+			copy_page(page_address(leaf_page(new)), page_address(leaf_page(at.val)));
 		if (mapped && mem->flush)
 			mem->flush(mem);
 		smp_store_release(at.slot, new);
@@ -261,12 +288,28 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 		replacement_free(new, at.level);
 		return 0;
 	}
-	atomic_long_sub(level_pages(at.level), &mem->zero);
 	if (new & SLOT_NODE)
 		atomic_long_inc(&mem->nodes);
 	else
 		count_own(mem, at.level);
+	if (zero) {
+		atomic_long_sub(level_pages(at.level), &mem->zero);
+		return 0;
+	}
+	/* Who remembers where it was forgets that before it can be freed. */
+	spin_lock(&mem->lock);
+	WRITE_ONCE(mem->generation, mem->generation + 1);
+	spin_unlock(&mem->lock);
+	atomic_long_dec(&mem->shared);
+	atomic_long_inc(&mem->broken);
+	aerie_shared_put(aerie_shared_of(leaf_page(at.val)));
 	return 0;
+}
+
+/* By value: the caller's stays in registers. */
+static noinline bool slot_written(struct place at)
+{
+	return marks_clear(&at);
 }
 
 int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref)
@@ -279,6 +322,8 @@ int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_fram
 		if (!at.val)
 			err = slot_fill(mem, gfn, &at, gfp);
 		if (likely(leaf_own(at.val))) {
+			if (unlikely(at.val & SLOT_MARKS && !slot_written(at)))
+				continue;
 			leaf_ref(&at, gfn, ref);
 			return 0;
 		}
@@ -309,7 +354,7 @@ int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 }
 
 /* The same with mem->lock held and read-only: what the slot holds, zeroes if nothing. */
-static int show_many(struct aerie_mem *mem, gfn_t gfn, struct place *at)
+static int show_locked(struct aerie_mem *mem, gfn_t gfn, struct place *at)
 {
 	const bool large = at->level == 2;
 	struct aerie_frame_ref ref;
@@ -338,15 +383,29 @@ int aerie_map_show(struct aerie_mem *mem, gfn_t gfn)
 	int err;
 
 	map_walk(mem, gfn, &at);
-	if (leaf_own(at.val)) {
+	/* Without dirty bits it is known by a fault that it is written. */
+	if (leaf_own(at.val) &&
+	    !(at.val & (mem->npt.ops->has_ad ? SLOT_HELD : SLOT_SEEN))) {
 		leaf_ref(&at, gfn, &ref);
 		return aerie_npt_map(&mem->npt, gfn << PAGE_SHIFT, ref.pfn, ref.large, true,
 				     GFP_NOWAIT);
 	}
 	spin_lock(&mem->lock);
-	err = show_many(mem, gfn, &at);
+	err = show_locked(mem, gfn, &at);
 	spin_unlock(&mem->lock);
 	return err;
+}
+
+/* Marks come and go without the lock. Returns what the slot holds then. */
+static u64 slot_counted(u64 *slot, u64 val)
+{
+	u64 seen;
+
+	for (;; val = seen) {
+		seen = cmpxchg(slot, val, val | SLOT_COUNTED);
+		if (seen == val)
+			return val | SLOT_COUNTED;
+	}
 }
 
 void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
@@ -357,10 +416,161 @@ void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
 	map_walk(mem, gfn, &at);
 	if (at.level == 2 && leaf_own(at.val) && !(at.val & SLOT_COUNTED)) {
 		aerie_frame_count(leaf_page(at.val));
-		smp_store_release(at.slot, at.val | SLOT_COUNTED);
+		slot_counted(at.slot, at.val);
 	}
 	spin_unlock(&mem->lock);
 }
+
+/* ---- For the scanner ------------------------------------------------------------ */
+
+bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf)
+{
+	const gfn_t end = mem->ram[mem->nr_ram - 1].end >> PAGE_SHIFT;
+	struct place at;
+	gfn_t size;
+
+	while (gfn < end) {
+		map_walk(mem, gfn, &at);
+		size = 1ull << (MAP_BITS * (at.level - 1));
+		gfn &= ~(size - 1);
+		if (at.val) {
+			*leaf = (struct aerie_leaf){
+				.gfn = gfn, .slot = at.slot, .val = at.val,
+				.page = leaf_page(at.val), .large = at.level == 2,
+				.own = leaf_own(at.val),
+			};
+			return true;
+		}
+		gfn += size;
+	}
+	return false;
+}
+
+/* One step of an own leaf's marks. False where the slot has changed. */
+static bool leaf_mark(struct aerie_leaf *leaf, u64 val)
+{
+	if (cmpxchg(leaf->slot, leaf->val, val) != leaf->val)
+		return false;
+	leaf->val = val;
+	return true;
+}
+
+enum aerie_seen aerie_map_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
+{
+	bool seen = leaf->val & SLOT_SEEN, written;
+
+	if (!leaf_mark(leaf, leaf->val | SLOT_SEEN))
+		return AERIE_SEEN_WRITTEN;
+	spin_lock(&mem->lock);
+	*flush |= aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, leaf->large,
+				 !mem->npt.ops->has_ad, &written);
+	spin_unlock(&mem->lock);
+	if (!seen || written) {
+		leaf_mark(leaf, leaf->val & ~SLOT_HASHED);
+		return AERIE_SEEN_WRITTEN;
+	}
+	return leaf->val & SLOT_HASHED ? AERIE_SEEN_HASHED : AERIE_SEEN_STILL;
+}
+
+bool aerie_map_has_hash(const struct aerie_leaf *leaf)
+{
+	return leaf->own && leaf->val & SLOT_HASHED;
+}
+
+bool aerie_map_shared(const struct aerie_leaf *leaf)
+{
+	return leaf->val & SLOT_LEAF && !leaf->own && READ_ONCE(*leaf->slot) == leaf->val &&
+	       !leaf_zero(leaf->val, leaf->large ? 2 : 1);
+}
+
+bool aerie_map_hashed(struct aerie_leaf *leaf)
+{
+	return leaf_mark(leaf, leaf->val | SLOT_HASHED);
+}
+
+int aerie_map_split(struct aerie_mem *mem, const struct aerie_leaf *leaf)
+{
+	struct aerie_map_node *node = (void *)get_zeroed_page(aerie_guest_gfp(GFP_KERNEL));
+	unsigned int i;
+	bool mapped;
+	u64 val;
+
+	if (!node)
+		return -ENOMEM;
+	preempt_disable();
+	spin_lock(&mem->lock);
+	do {
+		val = READ_ONCE(*leaf->slot);
+		if (!leaf_own(val)) {
+			spin_unlock(&mem->lock);
+			preempt_enable();
+			free_page((unsigned long)node);
+			return -EAGAIN;
+		}
+		if (!(val & SLOT_COUNTED)) {
+			aerie_frame_count(leaf_page(val));
+			val = slot_counted(leaf->slot, val);
+		}
+		for (i = 0; i < MAP_SLOTS; i++)
+			node->slot[i] = leaf_make(leaf_page(val) + i,
+						  val & (SLOT_SEEN | SLOT_HASHED));
+	} while (cmpxchg(leaf->slot, val, (u64)(uintptr_t)node | SLOT_NODE) != val);
+	/* No page changes its size under the eyes of a processor. */
+	mapped = aerie_npt_unmap(&mem->npt, leaf->gfn << PAGE_SHIFT, true);
+	spin_unlock(&mem->lock);
+	if (mapped && mem->flush)
+		mem->flush(mem);
+	preempt_enable();
+	atomic_long_inc(&mem->nodes);
+	atomic_long_sub(AERIE_LARGE_PAGES, &mem->large);
+	return 0;
+}
+
+bool aerie_map_hold(struct aerie_leaf *leaf)
+{
+	return leaf_mark(leaf, leaf->val | SLOT_HELD);
+}
+
+bool aerie_map_held(const struct aerie_leaf *leaf)
+{
+	return READ_ONCE(*leaf->slot) == leaf->val;
+}
+
+void aerie_map_unhold(struct aerie_leaf *leaf, bool forget)
+{
+	leaf_mark(leaf, leaf->val & ~(forget ? SLOT_MARKS : SLOT_HELD));
+}
+
+bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, bool *written)
+{
+	bool flush;
+
+	spin_lock(&mem->lock);
+	flush = aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, false, true, written);
+	spin_unlock(&mem->lock);
+	return flush;
+}
+
+bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page)
+{
+	const bool zero = page == aerie_frame_zero(false);
+	bool done;
+
+	spin_lock(&mem->lock);
+	done = cmpxchg(leaf->slot, leaf->val, leaf_make(page, SLOT_MANY)) == leaf->val;
+	if (done && page != leaf->page) {
+		aerie_npt_replace(&mem->npt, leaf->gfn << PAGE_SHIFT, page_to_pfn(page));
+		WRITE_ONCE(mem->generation, mem->generation + 1);
+	}
+	spin_unlock(&mem->lock);
+	if (!done)
+		return false;
+	atomic_long_dec(&mem->resident);
+	atomic_long_inc(zero ? &mem->zero : &mem->shared);
+	return true;
+}
+
+/* ---- The end ---------------------------------------------------------------------- */
 
 /* Depth is bounded by MAP_LEVELS. */
 static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, unsigned int level)
@@ -378,8 +588,11 @@ static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, u
 			map_node_clear(mem, slot_node(slot), level - 1);
 			free_page((unsigned long)slot_node(slot));
 			atomic_long_dec(&mem->nodes);
-		} else if (slot & SLOT_MANY) {
+		} else if (slot & SLOT_MANY && leaf_zero(slot, level)) {
 			atomic_long_sub(pages, &mem->zero);
+		} else if (slot & SLOT_MANY) {
+			aerie_shared_put(aerie_shared_of(leaf_page(slot)));
+			atomic_long_dec(&mem->shared);
 		} else {
 			aerie_frame_free(leaf_page(slot), level == 2, slot & SLOT_COUNTED);
 			atomic_long_sub(pages, &mem->resident);

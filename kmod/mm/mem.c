@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include "mm/map.h"
+#include "mm/share.h"
 
 static void ram_add(struct aerie_mem *mem, gpa_t start, gpa_t end)
 {
@@ -53,17 +54,22 @@ void aerie_mem_fini(struct aerie_mem *mem)
 {
 	if (!mem->map)
 		return;
+	aerie_share_lock();
 	aerie_npt_fini(&mem->npt);
 	aerie_map_clear(mem);
+	aerie_share_unlock();
+	aerie_share_leave(mem);
 	free_page((unsigned long)mem->map);
 	mem->map = NULL;
 }
 
 void aerie_mem_clear(struct aerie_mem *mem)
 {
+	aerie_share_lock();
 	aerie_npt_clear(&mem->npt);
 	aerie_map_clear(mem);
 	mem->generation++;
+	aerie_share_unlock();
 }
 
 bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)

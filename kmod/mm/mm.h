@@ -45,7 +45,11 @@ struct aerie_npt {
  * @lone: one vCPU walks the table, and nobody else
  * @resident: 4 KiB pages of the VM's own
  * @large: of these, held as parts of 2 MiB frames
- * @zero: 4 KiB pages that have only been read, in frames of zeroes
+ * @zero: 4 KiB pages that are zeroes: only read so far, or found to be
+ * @shared: 4 KiB pages in frames that other gfns, of this VM or others, hold as well
+ * @broken: pages that were shared and have been written
+ * @hashed: pages the scanner has hashed
+ * @group, @share_node: of the scanner (share.c)
  */
 struct aerie_mem {
 	struct aerie_ram ram[AERIE_MAX_RAM];
@@ -60,6 +64,11 @@ struct aerie_mem {
 	atomic_long_t resident;
 	atomic_long_t large;
 	atomic_long_t zero;
+	atomic_long_t shared;
+	atomic_long_t broken;
+	atomic_long_t hashed;
+	struct aerie_group *group;
+	struct list_head share_node;
 	atomic_long_t nodes;
 };
 
@@ -73,6 +82,8 @@ struct aerie_mem {
  * @pfn: host frame number the entry holds
  * @writable: does the entry allow writes
  * @accessed: accessed bit; @dirty: dirty bit; both false where !@has_ad
+ * @protect: the entry, but not allowing writes
+ * @clean: the entry without its dirty bit
  * @has_ad: the processor keeps accessed and dirty bits
  * @no_large: pages of 4 KiB only, whatever the frames are
  */
@@ -88,6 +99,8 @@ struct aerie_pte_ops {
 	bool (*writable)(u64 pte);
 	bool (*accessed)(u64 pte);
 	bool (*dirty)(u64 pte);
+	u64 (*protect)(u64 pte);
+	u64 (*clean)(u64 pte);
 };
 
 extern const struct aerie_pte_ops aerie_pte_ept;	/* EPT, without A/D bits */
@@ -96,8 +109,44 @@ extern const struct aerie_pte_ops aerie_pte_npt4;	/* NPT, 4 levels */
 extern const struct aerie_pte_ops aerie_pte_npt5;	/* NPT under a 5-level host */
 extern u64 aerie_pte_npt_c_bit;	/* set by setup where the host encrypts memory */
 
-/* Give back what all VMs share. Context: module unload; no VM is left. */
+/* What all VMs share. Context: module load, and unload, when no VM is left. */
+int aerie_mm_init(void);	/* 0 or -errno */
 void aerie_mm_exit(void);
+
+#define AERIE_GROUP_LEN	32	/* of a sharing group's name, with a terminating zero */
+
+/**
+ * aerie_share_join() - let the scanner look at a VM's memory
+ * @mem: the memory
+ * @group: name of its sharing group: only members of one group ever hold a frame together;
+ *	   "" is one of its own
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM. Ended by aerie_mem_fini().
+ */
+int aerie_share_join(struct aerie_mem *mem, const char *group);
+
+/**
+ * aerie_share_saved() - what sharing saves of a VM's memory
+ * @mem: the memory
+ *
+ * A frame with n holders saves each of them all but an n-th. Context: may sleep; walks
+ * the whole map, if there still is one.
+ * Return: bytes.
+ */
+u64 aerie_share_saved(struct aerie_mem *mem);
+
+/**
+ * aerie_share_with() - how many pages a VM holds together with another
+ * @mem, @other: their memory, or the same twice
+ *
+ * Context: as above. Return: pages of @mem whose frame @other holds as well; of @mem alone
+ * those that it holds more than once.
+ */
+u64 aerie_share_with(struct aerie_mem *mem, struct aerie_mem *other);
+
+/* Per cent of one processor that the scanner takes, 0 to 100: 0 stops it. */
+unsigned int aerie_share_budget(void);
+void aerie_share_set_budget(unsigned int percent);
 
 /**
  * aerie_mem_init() - lay out RAM and make an empty map and nested table

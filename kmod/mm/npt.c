@@ -8,7 +8,8 @@
  * that somebody mapped the same frame. Frames that many hold are mapped with mem->lock
  * held, and unmapped (map.c says when). Filling an empty entry or allowing more needs no
  * flush on either vendor: a processor that faults by what its TLB still has of an entry
- * drops that. Tables stay until all are dropped. Entry formats are aerie_pte_ops.
+ * drops that. The scanner (share.c) clears dirty bits and protects against writes.
+ * Tables stay until all are dropped. Entry formats are aerie_pte_ops.
  */
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -212,4 +213,70 @@ bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large)
 		if (READ_ONCE(p[i]))
 			mapped |= !!xchg(&p[i], 0);
 	return mapped;
+}
+
+static void pte_change(u64 *p, u64 (*change)(u64 pte))
+{
+	u64 old = READ_ONCE(*p), seen;
+
+	for (;; old = seen) {
+		seen = cmpxchg(p, old, change(old));
+		if (seen == old)
+			return;
+	}
+}
+
+/* The entry that maps the page of @gpa by itself; a larger page there is unmapped. */
+static u64 *pte_single(struct aerie_npt *npt, gpa_t gpa, bool large, bool *unmapped)
+{
+	u64 *p = pte_find(npt, gpa, leaf_level(npt, large), 0);
+
+	if (!IS_ERR(p))
+		return p;
+	*unmapped = aerie_npt_unmap(npt, gpa, false);
+	return NULL;
+}
+
+bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, bool *written)
+{
+	const struct aerie_pte_ops *ops = npt->ops;
+	bool flush = false;
+	unsigned int i, nr;
+	u64 *p, pte;
+
+	*written = false;
+	p = pte_single(npt, gpa, large, &flush);
+	if (!p)
+		return flush;
+	nr = large && ops->no_large ? NPT_ENTRIES : 1;
+	if (nr == 1 && is_table(npt, READ_ONCE(*p), large ? 2 : 1)) {
+		p = npt_table(npt, READ_ONCE(*p));
+		nr = NPT_ENTRIES;
+	}
+	for (i = 0; i < nr; i++) {
+		pte = READ_ONCE(p[i]);
+		if (!ops->present(pte))
+			continue;
+		if (ops->dirty(pte)) {
+			*written = true;
+			pte_change(&p[i], ops->clean);
+			flush = true;
+		}
+		if (protect && ops->writable(pte)) {
+			pte_change(&p[i], ops->protect);
+			flush = true;
+		}
+	}
+	return flush;
+}
+
+bool aerie_npt_replace(struct aerie_npt *npt, gpa_t gpa, u64 pfn)
+{
+	u64 new = npt->ops->make_page(pfn << PAGE_SHIFT, 1, false), *p;
+	bool unmapped = false;
+
+	p = pte_single(npt, gpa, false, &unmapped);
+	if (!p || !npt->ops->present(READ_ONCE(*p)))
+		return unmapped;
+	return npt->ops->pfn(xchg(p, new)) != pfn;
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c
 /* Guest memory layout, the map, the nested table and the checked accessors. */
 #include "ktap.h"
 #include "shim.h"
 #include "mm/map.h"
+#include "mm/share.h"
 
 int shim_fail_alloc;
+int aerie_share_start(void) { return 0; }
+void aerie_share_stop(void) { }
+void aerie_share_wake(void) { }
 
 /* A table format of the test's own, in the EPT manner. */
 static u64 t_table(hpa_t a) { return a | 1; }
