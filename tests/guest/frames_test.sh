@@ -37,7 +37,7 @@ check "a guest of it" start alone
 check "keeps its content" passed alone
 # Two of a group and one that is in none, which rest long enough to be looked at.
 check "all day looking for duplicates" prints "budget 100 %" aerie share --budget 100
-check "three guests" eval 'start a 6000 g && start b 6000 g && start c 6000'
+check "three guests" eval 'start a 12000 g && start b 12000 g && start c 12000'
 shared() {
 	[ "$(mem "$(vm a)" shared)" -gt 4000000 ] && [ "$(mem "$(vm b)" shared)" -gt 4000000 ]
 }

@@ -271,7 +271,8 @@ TEST(equal_content_that_changes)
 	for (i = 0; i < PAGES; i++)
 		fill(i, i % KINDS);
 	for (turn = 0; turn < 2; turn++) {
-		stand_still();
+		if (!turn)
+			stand_still();
 		writers[0] = (struct writer){ .seed = 88172645463325252ull + turn };
 		writers[1] = (struct writer){ .seed = 0x9e3779b97f4a7c15ull + turn };
 		cpu_start(1, writer, &writers[1]);
