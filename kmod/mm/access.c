@@ -29,6 +29,16 @@ void aerie_mem_wait_holders(void)
 	synchronize_srcu(&holders);
 }
 
+void aerie_mem_after_holders(struct rcu_head *head, rcu_callback_t fn)
+{
+	call_srcu(&holders, head, fn);
+}
+
+void aerie_mem_after_barrier(void)
+{
+	srcu_barrier(&holders);
+}
+
 static void *ref_kaddr(const struct aerie_frame_ref *ref, gpa_t gpa)
 {
 	return __va(ref->pfn << PAGE_SHIFT) + (gpa & (PAGE_SIZE - 1));
@@ -197,7 +207,7 @@ void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa)
 	void *kaddr = NULL;
 
 	rcu_read_lock();
-	if (aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref) && !ref.zero)
+	if (aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref) && !ref.zero && !ref.busy)
 		kaddr = ref_kaddr(&ref, gpa);
 	rcu_read_unlock();
 	return kaddr;

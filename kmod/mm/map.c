@@ -121,6 +121,7 @@ static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct a
 	if (ref->large)
 		ref->pfn += gfn & (AERIE_LARGE_PAGES - 1);
 	ref->zero = at->val & SLOT_MANY && leaf_zero(at->val, at->level);
+	ref->busy = at->val & SLOT_BUSY;
 }
 
 static bool leaf_own(u64 slot)
@@ -273,6 +274,9 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 	taken = READ_ONCE(*at.slot) == at.val;
 	if (taken) {
 		WRITE_ONCE(*at.slot, at.val | SLOT_BUSY);
+		/* Who remembers where the frame was has forgotten it when it is written. */
+		if (!zero)
+			WRITE_ONCE(mem->generation, mem->generation + 1);
 		mapped = aerie_npt_unmap(&mem->npt, gfn << PAGE_SHIFT, large);
 	}
 	spin_unlock(&mem->lock);
@@ -296,10 +300,6 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 		atomic_long_sub(level_pages(at.level), &mem->zero);
 		return 0;
 	}
-	/* Who remembers where it was forgets that before it can be freed. */
-	spin_lock(&mem->lock);
-	WRITE_ONCE(mem->generation, mem->generation + 1);
-	spin_unlock(&mem->lock);
 	atomic_long_dec(&mem->shared);
 	atomic_long_inc(&mem->broken);
 	aerie_shared_put(aerie_shared_of(leaf_page(at.val)));

@@ -18,11 +18,13 @@
  * @pfn: host frame of exactly this gfn
  * @large: it is part of a 2 MiB frame
  * @zero: it is a page of zeroes that everybody holds
+ * @busy: it is about to be replaced: whoever remembers it does so too late to be told
  */
 struct aerie_frame_ref {
 	u64 pfn;
 	bool large;
 	bool zero;
+	bool busy;
 };
 
 /*
@@ -188,6 +190,9 @@ void aerie_shared_put(struct aerie_shared *shared);
 
 /* Wait until whoever holds memory (aerie_mem_hold()) has released it. May sleep. */
 void aerie_mem_wait_holders(void);
+/* Call @fn then, and wait until that has been done for all. Context: any; may sleep. */
+void aerie_mem_after_holders(struct rcu_head *head, rcu_callback_t fn);
+void aerie_mem_after_barrier(void);
 
 /* npt.c */
 

@@ -541,8 +541,10 @@ static void twins_end(void)
 		if (!twin->old && !twin->made)
 			aerie_map_unhold(&twin->leaf, twin->dropped);
 	}
-	if (old)
+	if (old) {
 		synchronize_rcu();
+		aerie_mem_wait_holders();
+	}
 	for (twin = twins; twin < twins + nr_twins; twin++)
 		if (twin->old)
 			put_page(twin->old);

@@ -30,6 +30,7 @@ int aerie_shared_init(void)
 void aerie_shared_exit(void)
 {
 	rcu_barrier();
+	aerie_mem_after_barrier();
 	kvfree(buckets);
 	buckets = NULL;
 }
@@ -86,13 +87,18 @@ struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash
 	return shared;
 }
 
-static void shared_free(struct rcu_head *rcu)
+static void shared_free_late(struct rcu_head *rcu)
 {
 	struct aerie_shared *shared = container_of(rcu, struct aerie_shared, rcu);
 
-	set_page_private(shared->page, 0);
 	put_page(shared->page);
 	kfree(shared);
+}
+
+/* Nobody who copies looks at it any more, but those may who hold memory. */
+static void shared_free(struct rcu_head *rcu)
+{
+	aerie_mem_after_holders(rcu, shared_free_late);
 }
 
 void aerie_shared_put(struct aerie_shared *shared)

@@ -13,7 +13,7 @@ scratch
 on_exit "destroy_mine"
 budget=$(cat /sys/module/aerie/parameters/share_percent)
 on_exit "aerie share --budget $budget >/dev/null"
-plan 9
+plan 11
 
 slow=${GUEST_SLOW:-1}
 mem() {
@@ -35,21 +35,34 @@ check "64 GiB, and nobody looks for duplicates" \
 	prints "budget 0 %" aerie share --budget 0
 check "a guest of it" start alone
 check "keeps its content" passed alone
-# Two of a group and one that is in none, which rest long enough to be looked at.
+# Two of a group and one that is in none, halted when their memory stands still.
 check "all day looking for duplicates" prints "budget 100 %" aerie share --budget 100
-check "three guests" eval 'start a 12000 g && start b 12000 g && start c 12000'
-shared() {
-	[ "$(mem "$(vm a)" shared)" -gt 4000000 ] && [ "$(mem "$(vm b)" shared)" -gt 4000000 ]
+still() {
+	start "$1" 4000 "$2" && soon 120 seen "$(vm "$1")" "standing still" &&
+		aerie pause -q "$(vm "$1")"
 }
-check "two share" soon 60 shared
+check "three guests" eval 'still a g && still b g && still c'
+shared() {
+	for each in a b c; do
+		[ "$(mem "$(vm $each)" shared)" -gt 4000000 ] || return
+	done
+}
+check "share" soon 60 shared
 aerie mem | sed 's/^/# /'
 # With itself and the other, but never with the third.
 with() {
-	aerie share "$(vm a)" >"$SCRATCH/with" || return
-	sed 's/^/# /' "$SCRATCH/with"
-	grep -q "$(vm b)" "$SCRATCH/with" && ! grep -q "$(vm c)" "$SCRATCH/with"
+	aerie share "$(vm a)" >"$SCRATCH/with" &&
+		grep -q "$(vm b)" "$SCRATCH/with" && ! grep -q "$(vm c)" "$SCRATCH/with"
 }
-check "with each other alone" with
-check "they keep their content" eval 'passed a && passed b && passed c'
+check "with those of their group alone" soon 20 with
+sed 's/^/# /' "$SCRATCH/with"
+hashed_once() {
+	before=$(mem "$(vm a)" hashed)
+	sleep 3
+	[ "$(mem "$(vm a)" hashed)" = "$before" ]
+}
+check "in the end nothing is hashed any more" soon 30 hashed_once
+check "they go on" eval 'aerie resume -q "$(vm a)" && aerie resume -q "$(vm b)" && aerie resume -q "$(vm c)"'
+check "and keep their content" eval 'passed a && passed b && passed c'
 check "what is wrong is refused" says 2 "is not 0 to 100" aerie share --budget 101
 finish

@@ -528,3 +528,26 @@ TEST(large_frames_are_split_where_it_pays)
 	EXPECT(atomic_long_read(&vms[0].mem.large) == 512);
 	teardown();
 }
+
+TEST(who_holds_memory_keeps_what_it_has_found)
+{
+	size_t len = PAGE_SIZE;
+	void *addr;
+	u64 val = 7;
+	int held;
+
+	setup(4);
+	quiet = true;
+	put_pattern(&vms[0], 0, 1);
+	put_pattern(&vms[1], 0, 1);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 1);
+	held = aerie_mem_hold();
+	EXPECT_EQ(aerie_mem_span(&vms[0].mem, 0, false, &addr, &len, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_write(&vms[0].mem, 0, &val, 8, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_write(&vms[1].mem, 0, &val, 8, GFP_KERNEL), 0);
+	synchronize_rcu();
+	EXPECT(!memcmp(addr, vms[0].model, PAGE_SIZE));
+	aerie_mem_release(held);
+	teardown();
+}

@@ -4,7 +4,7 @@
  * read, that is written after others have read it, that is equal to other memory and
  * changes. It is to have its content all the while. Wants two processors and RAM
  * that does not end at 2 MiB, 64 GiB at the most. Command line: "rounds=N" of the last test (20000); "pause=N"
- * lets the host look at memory that stands still, N million ticks (0).
+ * says when all memory has been written and stands still, N million ticks then (0).
  */
 #include "guest.h"
 
@@ -257,6 +257,8 @@ static void stand_still(void)
 {
 	u64 end = rdtsc() + boot_option("pause=", 0) * 1000000;
 
+	if (boot_option("pause=", 0))
+		printf("# standing still\n");
 	while (rdtsc() < end)
 		relax();
 }

@@ -242,6 +242,12 @@ extern void shim_resched(void) __attribute__((weak));
 #define cond_resched() do { if (shim_resched) shim_resched(); } while (0)
 
 struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *head); };
+typedef void (*rcu_callback_t)(struct rcu_head *head);
+__attribute__((weak)) struct rcu_head *shim_srcu;
+__attribute__((weak)) int *shim_srcu_held;
+#define call_srcu(s, h, f) do { \
+	shim_srcu_held = (s); (h)->fn = (f); (h)->next = shim_srcu; shim_srcu = (h); } while (0)
+#define srcu_barrier(s) shim_grace_period()
 __attribute__((weak)) struct rcu_head *shim_rcu;
 static inline void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head))
 {
@@ -259,6 +265,10 @@ static inline void shim_grace_period(void)
 		shim_grace();
 	while ((head = shim_rcu)) {
 		shim_rcu = head->next;
+		head->fn(head);
+	}
+	while ((head = shim_srcu) && !*shim_srcu_held) {
+		shim_srcu = head->next;
 		head->fn(head);
 	}
 }
