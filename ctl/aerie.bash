@@ -60,6 +60,15 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "0 100ms 1s 10s" -- "$cur")
 		return
 		;;
+	--budget)
+		mapfile -t COMPREPLY < <(compgen -W "0 5 10 50 100" -- "$cur")
+		return
+		;;
+	--share-group)
+		words=$("$tool" share 2>/dev/null | awk 'NR > 3 && $1 != "-" { print $1 }' | sort -u)
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+		;;
 	-c | --vcpus | -a | --append | --name | --vcpu | --size | --iops | --bps | --chunk | --part)
 		return
 		;;
@@ -67,13 +76,13 @@ _aerie() {
 
 	if [[ $cur == -* ]]; then
 		words=$("$tool" help "$verb" 2>/dev/null |
-			sed -n 's/^  \(-[a-z],\|   \) \(--[a-z]*\) .*/\2/p')
+			sed -n 's/^  \(-[a-z],\|   \) \(--[a-z-]*\) .*/\2/p')
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 	fi
 
 	case $verb in
-	start | pause | resume | reset | stop | destroy | show | console | stat)
+	start | pause | resume | reset | stop | destroy | show | console | stat | mem | share)
 		words=$("$tool" list --names 2>/dev/null)
 		;;
 	disk)

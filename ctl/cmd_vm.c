@@ -34,6 +34,8 @@
 	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
 	{ .name = "hvc",						\
 	  .help = "a virtio console beside the serial port, hvc0" },	\
+	{ .name = "share-group", .arg = "GROUP",			\
+	  .help = "share equal memory with the VMs of that group" },	\
 	{ .name = "name", .arg = "NAME",				\
 	  .help = "the VM's name, as the operand VM" }
 
@@ -60,7 +62,7 @@ struct recipe {
 	char name[AERIE_NAME_MAX + 1];	/* or "": to be found */
 	uint64_t memory;
 	uint32_t vcpus;
-	const char *append;
+	const char *append, *group;
 	int kernel, initrd;		/* descriptors, initrd -1 for none */
 	int32_t module[AERIE_MODULES_MAX];
 	size_t nr_modules;
@@ -212,6 +214,10 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 	if (vcpus && (!parse_u32(vcpus, &r->vcpus) || !r->vcpus || r->vcpus > AERIE_VCPUS_MAX))
 		return usage(args, "--vcpus '%s' is not 1 to %d", vcpus, AERIE_VCPUS_MAX);
 	r->hvc = args_has(args, "hvc");
+	r->group = args_value(args, "share-group");
+	if (r->group && !name_valid(r->group))
+		return usage(args, "--share-group '%s': up to %d letters, digits and . _ -, "
+			     "not starting with . or -", r->group, AERIE_GROUP_MAX);
 	r->append = args_value(args, "append");
 	if (r->append && strlen(r->append) > AERIE_CMDLINE_MAX)
 		return usage(args, "--append is longer than %d characters", AERIE_CMDLINE_MAX);
@@ -330,6 +336,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	put_nics(msg, r->nic, r->nr_nics);
 	if (r->hvc)
 		put_data(msg, AERIE_A_HVC, NULL, 0);
+	if (r->group)
+		put_str(msg, AERIE_A_SHARE_GROUP, r->group);
 	if (r->append)
 		put_str(msg, AERIE_A_CMDLINE, r->append);
 	return conn_call(conn, msg, read_id, id, e);

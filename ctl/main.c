@@ -157,6 +157,25 @@ const struct command commands[] = {
 "formats, by qemu-img, where the file's name ends so or --from says so. A base must not\n"
 "change: an image whose base has changed is refused until check --accept takes it.\n"
 	}, {
+		.name = "mem", .operands = "[VM]", .max_operands = 1,
+		.summary = "what the memory of VMs is: their own, zeroes, shared, saved",
+		.options = opts_mem, .run = cmd_mem,
+		.more =
+"  aerie mem --watch\n\n"
+"RESIDENT is the VM's alone; ZERO has only been read, or is zeroes, and takes nothing;\n"
+"SHARED is held together with other VMs of its group or twice by itself, which saves it\n"
+"SAVED. BROKEN counts pages that were shared and have been written, HASHED those that\n"
+"were looked at for duplicates.\n"
+	}, {
+		.name = "share", .operands = "[VM]", .max_operands = 1,
+		.summary = "how hard duplicate memory is looked for, and who shares with whom",
+		.options = opts_share, .run = cmd_share,
+		.more =
+"  aerie share --budget 10\n"
+"  aerie share web\n\n"
+"Without a VM, per cent of one processor that may be spent on it, and the VMs by their\n"
+"groups (aerie run --share-group); with one, how much it shares with each of its group.\n"
+	}, {
 		.name = "bench", .operands = "",
 		.summary = "what each kind of exit costs on this machine, and under KVM",
 		.options = opts_bench, .run = cmd_bench,

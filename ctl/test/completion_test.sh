@@ -35,7 +35,7 @@ completes() {
 }
 
 options() {
-	"$AERIE" help "$1" | grep -oE -e '^  .{4}--[a-z]+' | cut -c7- | xargs
+	"$AERIE" help "$1" | grep -oE -e '^  .{4}--[a-z][a-z-]*' | cut -c7- | xargs
 }
 
 verbs=$("$AERIE" help | awk '/^verbs:/ { on = 1; next } !NF { on = 0 } on { print $1 }' | xargs)

@@ -21,7 +21,7 @@ about() {
 }
 common=$(sed -n '/^\.SH COMMON/,/^\.SH SIZES/{s/\\-/-/g;p}' "$page")
 options() {
-	"$AERIE" help "$1" | sed -n 's/^  \(-[a-z],\|   \) \(--[a-z]*\) .*/\2/p'
+	"$AERIE" help "$1" | sed -n 's/^  \(-[a-z],\|   \) \(--[a-z-]*\) .*/\2/p'
 }
 
 # has TEXT OPTION
@@ -43,7 +43,7 @@ for verb in $verbs; do
 	unknown=''
 	known=$(options "$verb")
 	[ "$verb" = create ] && known+=" $(options run)"
-	for option in $(about "$verb" | grep -oE -e '--[a-z]+' | sort -u); do
+	for option in $(about "$verb" | grep -oE -e '--[a-z][a-z-]*' | sort -u); do
 		has "$known" "$option" || unknown+=" $option"
 	done
 	[ -z "$unknown" ] || echo "# only in the man page: $unknown"

@@ -14,7 +14,7 @@
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
  *                      {DISK_FD or DISK_LAYERS, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST
- *                      nest of nests {BRIDGE, MAC}, HVC flag; a disk that is open with
+ *                      nest of nests {BRIDGE, MAC}, HVC flag, SHARE_GROUP; a disk that is open with
  *                      O_DIRECT leaves out the page cache; of an image's layers, the topmost
  *                      first, that one may be open for writing, and a manifest of -1 makes
  *                      the lowest a plain file
@@ -49,6 +49,15 @@
  *                      BACKING and SERIAL where it has them, READ_ONLY, DEV_ASKED flags,
  *                      IFINDEX, MAC, BRIDGE as it was given of a network interface,
  *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
+ *   MEM_GET          ! NAME (do) or none (dump)
+ *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
+ *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
+ *                      pages, SHARE_GROUP where it has one that is named
+ *   SHARE_SET        SHARE_PERCENT u32; what is not named stays as it is
+ *                    > SHARE_PERCENT
+ *   SHARE_GET        ! NAME (dump)
+ *                    > for each VM of its group that it shares with NAME, SHARED u64 bytes,
+ *                      itself included where it has equal pages
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
  *                    came or went
@@ -59,7 +68,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		3	/* raised with every change of this file */
+#define AERIE_ABI		4	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -74,6 +83,7 @@
 #define AERIE_DISK_NAME_MAX	15	/* characters of "disk0" */
 #define AERIE_RATE_MAX		(1ull << 40)	/* of IOPS and BPS */
 #define AERIE_BURST_DEFAULT	100		/* ms */
+#define AERIE_GROUP_MAX		31	/* characters of a sharing group's name */
 #define AERIE_BURST_MAX		3600000		/* ms, an hour */
 #define AERIE_MEMORY_MIN	(1ull << 20)
 #define AERIE_MEMORY_MAX	(1ull << 44)
@@ -98,6 +108,9 @@ enum aerie_cmd {
 	AERIE_CMD_DEV_ATTACH,
 	AERIE_CMD_DEV_DETACH,
 	AERIE_CMD_DEV_GET,
+	AERIE_CMD_MEM_GET,
+	AERIE_CMD_SHARE_SET,
+	AERIE_CMD_SHARE_GET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -182,6 +195,14 @@ enum aerie_attr {
 	AERIE_A_QUEUE_REQUESTS,	/* u64 */
 	AERIE_A_QUEUE_INTERRUPTS,/* u64 */
 	AERIE_A_DISK_LAYERS,	/* binary, pairs of s32: manifest, data; see aerie_image.h */
+	AERIE_A_SHARE_GROUP,	/* string, as a VM's name; absent: the VM is one by itself */
+	AERIE_A_SHARE_PERCENT,	/* u32, 0-100, of one processor */
+	AERIE_A_LARGE,		/* u64, bytes in 2 MiB frames */
+	AERIE_A_ZERO,		/* u64, bytes that are zeroes and take no memory */
+	AERIE_A_SHARED,		/* u64, bytes in frames that others hold as well */
+	AERIE_A_SAVED,		/* u64, bytes that this saves of the VM's memory */
+	AERIE_A_BROKEN,		/* u64, pages that were shared and have been written */
+	AERIE_A_HASHED,		/* u64, pages looked at for duplicates */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -21,23 +21,33 @@ int aerie_boot_mem_error(struct aerie_why *why, int err)
 	return aerie_refuse(why, err, 0, "the host has no memory for the boot image");
 }
 
+/* The part of a file that goes into one page. */
+static int place_page(struct aerie_mem *mem, struct aerie_image *image, u64 off, gpa_t gpa,
+		      u64 len, u32 attr, struct aerie_why *why)
+{
+	int held = aerie_mem_hold(), err;
+
+	err = aerie_mem_populate(mem, gpa, GFP_KERNEL);
+	if (err) {
+		err = aerie_boot_mem_error(why, err);
+	} else {
+		err = image->read(image, off, aerie_mem_kaddr(mem, gpa), len);
+		if (err)
+			aerie_refuse(why, err, attr, "cannot read the file");
+	}
+	aerie_mem_release(held);
+	return err;
+}
+
 int aerie_boot_place(struct aerie_mem *mem, struct aerie_image *image, u64 off, gpa_t gpa,
 		     u64 len, u32 attr, struct aerie_why *why)
 {
 	while (len) {
 		u64 chunk = min_t(u64, len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
-		void *kaddr;
-		int err;
+		int err = place_page(mem, image, off, gpa, chunk, attr, why);
 
-		err = aerie_mem_populate(mem, gpa, GFP_KERNEL);
 		if (err)
-			return aerie_boot_mem_error(why, err);
-		kaddr = aerie_mem_kaddr(mem, gpa);
-		if (!kaddr)
-			return aerie_boot_mem_error(why, -ENOMEM);
-		err = image->read(image, off, kaddr, chunk);
-		if (err)
-			return aerie_refuse(why, err, attr, "cannot read the file");
+			return err;
 		off += chunk;
 		gpa += chunk;
 		len -= chunk;

@@ -109,6 +109,9 @@ void aerie_dr_put(struct aerie_vcpu *vcpu);
 /* Give the guest its debug registers without exits until the next put. */
 void aerie_dr_own(struct aerie_vcpu *vcpu);
 
+/* flush.c: aerie_mem.flush of a VM's memory. */
+void aerie_vm_flush(struct aerie_mem *mem);
+
 /* stats.c */
 /* Count from 0: a VM starts. vCPUs are parked. */
 void aerie_stats_start(struct aerie_vm *vm);

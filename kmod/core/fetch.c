@@ -7,8 +7,9 @@
  * decide how it is walked, every page-table entry on the way, the bytes. Those are
  * read from guest memory every time, so code that was rewritten, or mapped
  * elsewhere, is what it is now. The one thing not looked up again is where guest
- * pages lie in the host, which changes when all memory is dropped and not else
- * (mm/map.c).
+ * pages lie in the host; when one that may be known here is to lie elsewhere, or all are
+ * dropped, mem->generation changes first (mm/map.c), and what was known stays allocated
+ * for as long as interrupts are off.
  */
 #include <linux/slab.h>
 #include <asm/processor-flags.h>

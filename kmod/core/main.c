@@ -49,12 +49,15 @@ static int __init aerie_init(void)
 	err = aerie_backend->setup(&why);
 	if (err)
 		goto err_why;
+	err = aerie_mm_init();
+	if (err)
+		goto err_backend;
 	err = aerie_fpu_init();
 	if (err)
-		goto err_backend;
+		goto err_mm;
 	err = aerie_hw_init(&why);
 	if (err)
-		goto err_backend;
+		goto err_mm;
 	err = aerie_tty_init();
 	if (err)
 		goto err_hw;
@@ -85,6 +88,8 @@ err_tty:
 	aerie_tty_exit();
 err_hw:
 	aerie_hw_exit();
+err_mm:
+	aerie_mm_exit();
 err_backend:
 	aerie_backend->teardown();
 err_why:
@@ -101,6 +106,7 @@ static void __exit aerie_exit(void)
 	aerie_virtio_stop();
 	aerie_tty_exit();
 	aerie_hw_exit();
+	aerie_mm_exit();
 	aerie_backend->teardown();
 }
 

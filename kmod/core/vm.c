@@ -476,6 +476,11 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 	err = aerie_mem_init(&vm->mem, vm->config.memory_bytes, aerie_backend->pte_ops);
 	if (err)
 		return err;
+	vm->mem.flush = aerie_vm_flush;
+	vm->mem.lone = vm->config.nr_vcpus == 1;
+	err = aerie_share_join(&vm->mem, vm->config.share_group);
+	if (err)
+		goto err_mem;
 	err = aerie_cpuid_create(vm);
 	if (err)
 		goto err_mem;

@@ -1,8 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Checked access to guest memory by the host: the only way devices and emulation reach it. */
+/*
+ * Checked access to guest memory by the host: the only way devices and emulation reach it.
+ *
+ * A copy finds its frame and is over within a read-side section of RCU. Who needs longer,
+ * or has to know that what is its own now is so when it comes back to it, holds memory
+ * (aerie_mem_hold()), pins it (pin.c), or keeps preemption off.
+ */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/srcu.h>
 #include "mm/map.h"
+
+DEFINE_STATIC_SRCU(holders);
+
+int aerie_mem_hold(void)
+{
+	return srcu_read_lock(&holders);
+}
+
+void aerie_mem_release(int held)
+{
+	srcu_read_unlock(&holders, held);
+}
+
+void aerie_mem_wait_holders(void)
+{
+	synchronize_srcu(&holders);
+}
+
+void aerie_mem_after_holders(struct rcu_head *head, rcu_callback_t fn)
+{
+	call_srcu(&holders, head, fn);
+}
+
+void aerie_mem_after_barrier(void)
+{
+	srcu_barrier(&holders);
+}
 
 static void *ref_kaddr(const struct aerie_frame_ref *ref, gpa_t gpa)
 {
@@ -40,24 +75,44 @@ static size_t page_rest(gpa_t gpa, size_t len)
 	return min_t(size_t, len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
 }
 
-int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
+/* Within a page that there is, which only RAM ever is. */
+static bool page_read(const struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len)
 {
 	struct aerie_frame_ref ref;
+	bool found;
 
-	/* The common case: within a page that is there, which only RAM ever is. */
-	if (len <= PAGE_SIZE - (gpa & (PAGE_SIZE - 1)) &&
-	    aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref)) {
+	rcu_read_lock();
+	found = aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref);
+	if (found)
 		copy_once(buf, ref_kaddr(&ref, gpa), len);
+	rcu_read_unlock();
+	return found;
+}
+
+static bool page_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t len)
+{
+	struct aerie_frame_ref ref;
+	bool found;
+
+	rcu_read_lock();
+	found = aerie_map_find_own(mem, gpa >> PAGE_SHIFT, &ref);
+	if (found)
+		copy_once(ref_kaddr(&ref, gpa), buf, len);
+	rcu_read_unlock();
+	return found;
+}
+
+int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
+{
+	/* The common case. */
+	if (len <= PAGE_SIZE - (gpa & (PAGE_SIZE - 1)) && page_read(mem, gpa, buf, len))
 		return 0;
-	}
 	if (!aerie_mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	while (len) {
 		size_t n = page_rest(gpa, len);
 
-		if (aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref))
-			copy_once(buf, ref_kaddr(&ref, gpa), n);
-		else
+		if (!page_read(mem, gpa, buf, n))
 			memset(buf, 0, n);
 		gpa += n;
 		buf += n;
@@ -76,10 +131,11 @@ int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t le
 	while (len) {
 		size_t n = page_rest(gpa, len);
 
-		err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
-		if (err)
-			return err;
-		copy_once(ref_kaddr(&ref, gpa), buf, n);
+		while (!page_write(mem, gpa, buf, n)) {
+			err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+			if (err)
+				return err;
+		}
 		gpa += n;
 		buf += n;
 		len -= n;
@@ -93,20 +149,13 @@ int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t le
 	*old = _old;							\
 	_same; })
 
-int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
-		      u64 *old, u64 new, gfp_t gfp)
+static int page_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size, u64 *old, u64 new)
 {
 	struct aerie_frame_ref ref;
 	void *p;
-	int err;
 
-	if (gpa & (size - 1))
-		return -EINVAL;
-	if (!aerie_mem_is_ram(mem, gpa, size))
-		return -EFAULT;
-	err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
-	if (err)
-		return err;
+	if (!aerie_map_find_own(mem, gpa >> PAGE_SHIFT, &ref))
+		return -EAGAIN;
 	p = ref_kaddr(&ref, gpa);
 	switch (size) {
 	case 1:
@@ -121,34 +170,72 @@ int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
 	return -EINVAL;
 }
 
+int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+		      u64 *old, u64 new, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	int done, err;
+
+	if (gpa & (size - 1))
+		return -EINVAL;
+	if (!aerie_mem_is_ram(mem, gpa, size))
+		return -EFAULT;
+	for (;;) {
+		rcu_read_lock();
+		done = page_cmpxchg(mem, gpa, size, old, new);
+		rcu_read_unlock();
+		if (done != -EAGAIN)
+			return done;
+		err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		if (err)
+			return err;
+	}
+}
+
 int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
 {
 	struct aerie_frame_ref ref;
 
 	if (!aerie_mem_is_ram(mem, gpa, 1))
 		return -EFAULT;
-	return aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+	return aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
 }
 
 void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa)
 {
 	struct aerie_frame_ref ref;
+	void *kaddr = NULL;
 
-	if (!aerie_mem_is_ram(mem, gpa, 1) || !aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref))
-		return NULL;
-	return ref_kaddr(&ref, gpa);
+	rcu_read_lock();
+	if (aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref) && !ref.zero && !ref.busy)
+		kaddr = ref_kaddr(&ref, gpa);
+	rcu_read_unlock();
+	return kaddr;
 }
 
-int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp)
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, size_t *len,
+		   gfp_t gfp)
 {
 	struct aerie_frame_ref ref;
+	bool found;
 	size_t size;
 	int err;
 
-	if (!aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref)) {
+	for (;;) {
+		rcu_read_lock();
+		found = write ? aerie_map_find_own(mem, gpa >> PAGE_SHIFT, &ref) :
+				aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref);
+		rcu_read_unlock();
+		if (found)
+			break;
 		if (!aerie_mem_is_ram(mem, gpa, 1))
 			return -EFAULT;
-		err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		if (!write) {
+			ref.pfn = page_to_pfn(aerie_frame_zero(false));
+			ref.large = false;
+			break;
+		}
+		err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
 		if (err)
 			return err;
 	}

@@ -2,20 +2,46 @@
 /*
  * The gfn map: which frame of content each guest page holds.
  *
- * A radix tree of four levels of 512 slots, one page a node. A slot is empty,
- * or points at a lower node, or is a leaf: in a level-1 node a 4 KiB frame, in
- * a level-2 node a 2 MiB frame. Slots only ever go from empty to filled, by
- * compare-and-exchange, so filling needs no lock and finding needs none either:
- * whoever loses the race frees what it brought and uses the winner's. They are
- * emptied by aerie_map_clear() alone, when no vCPU and no device can look.
+ * A radix tree of four levels of 512 slots, one page a node. A slot is empty, which is
+ * content of zeroes that nobody has looked at; or points at a lower node; or is a leaf:
+ * in a level-1 node a 4 KiB frame, in a level-2 node a 2 MiB frame.
  *
- * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below
- * is filled yet; it is cleared by the allocation, which is long work, so the
- * atomic path leaves it to the sleeping one.
+ *            own                 A leaf is its own, or one of many that hold the same
+ *   empty ---------> own         frame (MANY). An own frame is mapped writable, written
+ *     | show           ^         by whoever finds it, and stays. Of one that many hold
+ *     v           own  |         the map only reads; who wants to write breaks it: a new
+ *   zero (MANY) ---> BUSY        frame gets the content and takes its place.
+ *
+ * From empty a slot goes by compare-and-exchange, without a lock: whoever loses the race
+ * frees what it brought and uses the winner's. Read-only frames are mapped into the
+ * nested table with mem->lock held and the slot looked at once more, so that who breaks
+ * one can undo that: with the lock held it marks the slot BUSY, after which nobody maps
+ * it, and unmaps it; then no vCPU may be left that has the translation in its TLB, or
+ * one would read the old frame when another has read what a third has written to the
+ * new one; only then the new frame takes the slot, and the BUSY mark is gone. All that is
+ * done with preemption off, so who finds a slot BUSY and may wait, spins.
+ *
+ * Finding takes no lock and may see a frame just before it is replaced. Its content does
+ * not change any more then, so the access comes as if a moment earlier; and the frame
+ * stays allocated for as long as a read-side section of RCU (preemption off is one) lasts.
+ *
+ * An own frame can become a shared one (share.c): the scanner holds it, which is a mark
+ * that whoever finds the frame to write to it takes away first. When all have gone who
+ * did not see the mark, and the nested table has been made read-only and flushed, the
+ * content cannot change but by taking the mark away; if it is still there the slot is
+ * given the other frame with the same content. The nested table's entry is replaced
+ * along with it, never removed, so that who breaks the frame next sees what to flush.
+ *
+ * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
+ * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
+ *
+ * Locks: mem->lock (spinlock) is the innermost, nothing is taken inside it but the page
+ * allocator's own; interrupts may be on or off, no handler takes it.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "mm/map.h"
 
@@ -29,10 +55,25 @@ MODULE_PARM_DESC(large_pages, "hold guest memory in 2 MiB frames where it fits")
 
 #define SLOT_NODE	1ull		/* address of the next node */
 #define SLOT_LEAF	2ull		/* host physical address of a frame */
+#define SLOT_MANY	4ull		/* which others hold as well */
+#define SLOT_BUSY	8ull		/* of MANY: it is being replaced */
+#define SLOT_COUNTED	16ull		/* 2 MiB, pages counted one by one */
+/* Of an own frame; who writes to it, or lets the guest do so, takes them away. */
+#define SLOT_SEEN	32ull		/* not written since the scanner has looked */
+#define SLOT_HASHED	64ull		/* of SEEN: there is a hash of it */
+#define SLOT_HELD	128ull		/* of SEEN: the scanner is about to take it away */
+#define SLOT_MARKS	(SLOT_SEEN | SLOT_HASHED | SLOT_HELD)
 #define SLOT_ADDR	(~0xfffull)
 
 struct aerie_map_node {
 	u64 slot[MAP_SLOTS];
+};
+
+/* Where the way to a gfn ends: at a leaf, or where one is missing. */
+struct place {
+	u64 *slot;
+	u64 val;
+	unsigned int level;
 };
 
 static unsigned int slot_index(gfn_t gfn, unsigned int level)
@@ -45,131 +86,496 @@ static struct aerie_map_node *slot_node(u64 slot)
 	return (struct aerie_map_node *)(uintptr_t)(slot & SLOT_ADDR);
 }
 
-static void leaf_ref(u64 slot, gfn_t gfn, unsigned int level, struct aerie_frame_ref *ref)
+static __always_inline void map_walk(const struct aerie_mem *mem, gfn_t gfn, struct place *at)
 {
-	ref->large = level == 2;
-	ref->pfn = (slot & SLOT_ADDR) >> PAGE_SHIFT;
+	struct aerie_map_node *node = mem->map;
+
+	for (at->level = MAP_LEVELS; ; at->level--) {
+		at->slot = &node->slot[slot_index(gfn, at->level)];
+		at->val = READ_ONCE(*at->slot);
+		if (!(at->val & SLOT_NODE))
+			return;
+		node = slot_node(at->val);
+	}
+}
+
+static struct page *leaf_page(u64 slot)
+{
+	return pfn_to_page((slot & SLOT_ADDR) >> PAGE_SHIFT);
+}
+
+static u64 leaf_make(struct page *page, u64 flags)
+{
+	return (u64)page_to_pfn(page) << PAGE_SHIFT | SLOT_LEAF | flags;
+}
+
+static bool leaf_zero(u64 slot, unsigned int level)
+{
+	return leaf_page(slot) == aerie_frame_zero(level == 2);
+}
+
+static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct aerie_frame_ref *ref)
+{
+	ref->large = at->level == 2;
+	ref->pfn = (at->val & SLOT_ADDR) >> PAGE_SHIFT;
 	if (ref->large)
 		ref->pfn += gfn & (AERIE_LARGE_PAGES - 1);
+	ref->zero = at->val & SLOT_MANY && leaf_zero(at->val, at->level);
+	ref->busy = at->val & SLOT_BUSY;
+}
+
+static bool leaf_own(u64 slot)
+{
+	return (slot & (SLOT_LEAF | SLOT_MANY)) == SLOT_LEAF;
+}
+
+static unsigned long level_pages(unsigned int level)
+{
+	return level == 2 ? AERIE_LARGE_PAGES : 1;
 }
 
 bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref)
 {
-	const struct aerie_map_node *node = mem->map;
-	unsigned int level;
-	u64 slot;
+	struct place at;
 
-	for (level = MAP_LEVELS; level; level--) {
-		slot = READ_ONCE(node->slot[slot_index(gfn, level)]);
-		if (slot & SLOT_LEAF) {
-			leaf_ref(slot, gfn, level, ref);
-			return true;
-		}
-		if (!slot)
-			return false;
-		node = slot_node(slot);
-	}
-	return false;
+	map_walk(mem, gfn, &at);
+	if (!(at.val & SLOT_LEAF))
+		return false;
+	leaf_ref(&at, gfn, ref);
+	return true;
 }
 
-/* Is the 2 MiB around @gfn RAM from end to end? */
+/* The frame is to be written. False where the slot has changed. */
+static noinline bool marks_clear(const struct place *at)
+{
+	return cmpxchg(at->slot, at->val, at->val & ~SLOT_MARKS) == at->val;
+}
+
+bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref)
+{
+	struct place at;
+
+	do {
+		map_walk(mem, gfn, &at);
+		if (!leaf_own(at.val))
+			return false;
+	} while (unlikely(at.val & SLOT_MARKS && !marks_clear(&at)));
+	leaf_ref(&at, gfn, ref);
+	return true;
+}
+
+/* May the 2 MiB around @gfn be one frame: RAM from end to end? */
 static bool large_fits(const struct aerie_mem *mem, gfn_t gfn)
 {
 	gpa_t start = (gfn & ~(gfn_t)(AERIE_LARGE_PAGES - 1)) << PAGE_SHIFT;
 
-	return aerie_mem_is_ram(mem, start, AERIE_LARGE_BYTES);
+	return READ_ONCE(large_pages) && aerie_mem_is_ram(mem, start, AERIE_LARGE_BYTES);
 }
 
-/* A zeroed frame of 2^@order pages as a leaf slot, or 0. */
-static u64 frame_alloc(gfp_t gfp, unsigned int order)
+static void count_own(struct aerie_mem *mem, unsigned int level)
 {
-	struct page *page = alloc_pages(aerie_guest_gfp(gfp) | __GFP_ZERO, order);
-
-	return page ? (u64)page_to_pfn(page) << PAGE_SHIFT | SLOT_LEAF : 0;
+	atomic_long_add(level_pages(level), &mem->resident);
+	if (level == 2)
+		atomic_long_add(AERIE_LARGE_PAGES, &mem->large);
 }
 
-static void frame_free(u64 slot, unsigned int order)
+/* Put a new frame into an empty slot, or free it where somebody was faster. */
+static __always_inline void slot_fill_leaf(struct aerie_mem *mem, struct place *at, struct page *page)
 {
-	__free_pages(pfn_to_page((slot & SLOT_ADDR) >> PAGE_SHIFT), order);
+	u64 new = leaf_make(page, 0);
+
+	at->val = cmpxchg(at->slot, 0, new);
+	if (at->val) {
+		aerie_frame_free(page, at->level == 2, false);
+		return;
+	}
+	count_own(mem, at->level);
+	at->val = new;
+}
+
+/* Put a new node into an empty slot. Returns -ENOMEM without memory for one. */
+static noinline int slot_fill_node(struct aerie_mem *mem, u64 *slot, gfp_t gfp)
+{
+	unsigned long page = get_zeroed_page(aerie_guest_gfp(gfp));
+
+	if (!page)
+		return -ENOMEM;
+	if (cmpxchg(slot, 0, page | SLOT_NODE))
+		free_page(page);
+	else
+		atomic_long_inc(&mem->nodes);
+	return 0;
+}
+
+/* One step from an empty slot on: a frame where it goes, else a node. */
+static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct place *at, gfp_t gfp)
+{
+	struct page *page = NULL;
+
+	if (at->level == 1) {
+		page = aerie_frame_alloc(gfp, false, true);
+		if (!page)
+			return -ENOMEM;
+	} else if (at->level == 2 && large_fits(mem, gfn)) {
+		if (gfp != GFP_KERNEL)
+			return -EAGAIN;
+		page = aerie_frame_alloc(gfp, true, true);
+	}
+	if (!page)
+		return slot_fill_node(mem, at->slot, gfp);
+	slot_fill_leaf(mem, at, page);
+	return 0;
+}
+
+/* What takes the place of a frame that many hold, as a slot; 0 without memory. */
+static u64 replacement(unsigned int level, bool zero, gfp_t gfp)
+{
+	struct page *page = aerie_frame_alloc(gfp, level == 2, zero);
+	unsigned long node;
+
+	if (page)
+		return leaf_make(page, 0);
+	if (level != 2)
+		return 0;
+	node = get_zeroed_page(aerie_guest_gfp(gfp));
+	return node ? node | SLOT_NODE : 0;
+}
+
+static void replacement_free(u64 new, unsigned int level)
+{
+	if (new & SLOT_NODE)
+		free_page((unsigned long)slot_node(new));
+	else
+		aerie_frame_free(leaf_page(new), level == 2, false);
 }
 
 /*
- * Put @new, a frame of 2^@order pages, into an empty slot, or free it where
- * somebody was faster. Returns what the slot holds now.
+ * Replace a frame that many hold: see above. Returns 0 where it has been done, or where
+ * the slot has changed meanwhile and is to be looked at again.
  */
-static u64 slot_fill_leaf(struct aerie_mem *mem, u64 *slot, u64 new, unsigned int order)
+static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp)
 {
-	u64 old = cmpxchg(slot, 0, new);
+	const bool large = at.level == 2, zero = leaf_zero(at.val, at.level);
+	bool taken, mapped = false;
+	u64 new;
 
-	if (old) {
-		frame_free(new, order);
-		return old;
-	}
-	atomic_long_add(1L << order, &mem->resident);
-	if (order)
-		atomic_long_add(1L << order, &mem->large);
-	return new;
-}
-
-/* The same for a new node; 0 where there is no memory for it. */
-static u64 slot_fill_node(struct aerie_mem *mem, u64 *slot, gfp_t gfp)
-{
-	unsigned long page = get_zeroed_page(aerie_guest_gfp(gfp));
-	u64 new, old;
-
-	if (!page)
+	/* Who may not sleep is a vCPU, and waits for no other; it may be the only one. */
+	if (gfp != GFP_KERNEL && (large || !mem->lone || at.val & SLOT_BUSY))
+		return -EAGAIN;
+	if (at.val & SLOT_BUSY) {
+		cpu_relax();
 		return 0;
-	new = page | SLOT_NODE;
-	old = cmpxchg(slot, 0, new);
-	if (old) {
-		free_page(page);
-		return old;
 	}
-	atomic_long_inc(&mem->nodes);
-	return new;
+	new = replacement(at.level, zero, gfp);
+	if (!new)
+		return -ENOMEM;
+	preempt_disable();
+	spin_lock(&mem->lock);
+	taken = READ_ONCE(*at.slot) == at.val;
+	if (taken) {
+		WRITE_ONCE(*at.slot, at.val | SLOT_BUSY);
+		/* Who remembers where the frame was has forgotten it when it is written. */
+		if (!zero)
+			WRITE_ONCE(mem->generation, mem->generation + 1);
+		mapped = aerie_npt_unmap(&mem->npt, gfn << PAGE_SHIFT, large);
+	}
+	spin_unlock(&mem->lock);
+	if (taken) {
+		if (!zero)
+			copy_page(page_address(leaf_page(new)), page_address(leaf_page(at.val)));
+		if (mapped && mem->flush)
+			mem->flush(mem);
+		smp_store_release(at.slot, new);
+	}
+	preempt_enable();
+	if (!taken) {
+		replacement_free(new, at.level);
+		return 0;
+	}
+	if (new & SLOT_NODE)
+		atomic_long_inc(&mem->nodes);
+	else
+		count_own(mem, at.level);
+	if (zero) {
+		atomic_long_sub(level_pages(at.level), &mem->zero);
+		return 0;
+	}
+	atomic_long_dec(&mem->shared);
+	atomic_long_inc(&mem->broken);
+	aerie_shared_put(aerie_shared_of(leaf_page(at.val)));
+	return 0;
 }
 
-int aerie_map_fill(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref)
+/* By value: the caller's stays in registers. */
+static noinline bool slot_written(struct place at)
 {
-	const bool may_sleep = gfp == GFP_KERNEL;
-	const int no_memory = may_sleep ? -ENOMEM : -EAGAIN;
-	struct aerie_map_node *node = mem->map;
-	unsigned int level;
+	return marks_clear(&at);
+}
 
-	for (level = MAP_LEVELS; ; level--) {
-		u64 *p = &node->slot[slot_index(gfn, level)];
-		u64 slot = READ_ONCE(*p), new;
+int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref)
+{
+	struct place at;
+	int err = 0;
 
-		if (!slot && level == 2 && READ_ONCE(large_pages) && large_fits(mem, gfn)) {
-			if (!may_sleep)
-				return -EAGAIN;
-			new = frame_alloc(gfp | __GFP_NORETRY | __GFP_COMP, 9);
-			if (new)
-				slot = slot_fill_leaf(mem, p, new, 9);
-		}
-		if (!slot && level == 1) {
-			new = frame_alloc(gfp, 0);
-			if (!new)
-				return no_memory;
-			slot = slot_fill_leaf(mem, p, new, 0);
-		}
-		if (!slot) {
-			slot = slot_fill_node(mem, p, gfp);
-			if (!slot)
-				return no_memory;
-		}
-		if (slot & SLOT_LEAF) {
-			leaf_ref(slot, gfn, level, ref);
+	do {
+		map_walk(mem, gfn, &at);
+		if (!at.val)
+			err = slot_fill(mem, gfn, &at, gfp);
+		if (likely(leaf_own(at.val))) {
+			if (unlikely(at.val & SLOT_MARKS && !slot_written(at)))
+				continue;
+			leaf_ref(&at, gfn, ref);
 			return 0;
 		}
-		node = slot_node(slot);
+		if (at.val & SLOT_MANY)
+			err = slot_break(mem, gfn, at, gfp);
+	} while (!err);
+	return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+}
+
+/* May an empty slot become a zero frame? Else it takes a node. */
+static bool zero_fits(const struct aerie_mem *mem, gfn_t gfn, unsigned int level)
+{
+	return level == 1 || (level == 2 && aerie_frame_zero(true) && large_fits(mem, gfn));
+}
+
+int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
+{
+	struct place at;
+	int err = 0;
+
+	do {
+		map_walk(mem, gfn, &at);
+		if (at.val || zero_fits(mem, gfn, at.level))
+			return 0;
+		err = slot_fill_node(mem, at.slot, gfp);
+	} while (!err);
+	return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+}
+
+/* The same with mem->lock held and read-only: what the slot holds, zeroes if nothing. */
+static int show_locked(struct aerie_mem *mem, gfn_t gfn, struct place *at)
+{
+	const bool large = at->level == 2;
+	struct aerie_frame_ref ref;
+	u64 zero;
+
+	if (!at->val) {
+		if (!zero_fits(mem, gfn, at->level))
+			return -EAGAIN;
+		zero = leaf_make(aerie_frame_zero(large), SLOT_MANY);
+		at->val = cmpxchg(at->slot, 0, zero);
+		if (at->val)
+			return -EAGAIN;
+		at->val = zero;
+		atomic_long_add(level_pages(at->level), &mem->zero);
+	}
+	if (READ_ONCE(*at->slot) != at->val || at->val & SLOT_BUSY)
+		return -EAGAIN;
+	leaf_ref(at, gfn, &ref);
+	return aerie_npt_map(&mem->npt, gfn << PAGE_SHIFT, ref.pfn, large, false, GFP_NOWAIT);
+}
+
+int aerie_map_show(struct aerie_mem *mem, gfn_t gfn)
+{
+	struct aerie_frame_ref ref;
+	struct place at;
+	int err;
+
+	map_walk(mem, gfn, &at);
+	/* Without dirty bits it is known by a fault that it is written. */
+	if (leaf_own(at.val) &&
+	    !(at.val & (mem->npt.ops->has_ad ? SLOT_HELD : SLOT_SEEN))) {
+		leaf_ref(&at, gfn, &ref);
+		return aerie_npt_map(&mem->npt, gfn << PAGE_SHIFT, ref.pfn, ref.large, true,
+				     GFP_NOWAIT);
+	}
+	spin_lock(&mem->lock);
+	err = show_locked(mem, gfn, &at);
+	spin_unlock(&mem->lock);
+	return err;
+}
+
+/* Marks come and go without the lock. Returns what the slot holds then. */
+static u64 slot_counted(u64 *slot, u64 val)
+{
+	u64 seen;
+
+	for (;; val = seen) {
+		seen = cmpxchg(slot, val, val | SLOT_COUNTED);
+		if (seen == val)
+			return val | SLOT_COUNTED;
 	}
 }
+
+void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
+{
+	struct place at;
+
+	spin_lock(&mem->lock);
+	map_walk(mem, gfn, &at);
+	if (at.level == 2 && leaf_own(at.val) && !(at.val & SLOT_COUNTED)) {
+		aerie_frame_count(leaf_page(at.val));
+		slot_counted(at.slot, at.val);
+	}
+	spin_unlock(&mem->lock);
+}
+
+/* ---- For the scanner ------------------------------------------------------------ */
+
+bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf)
+{
+	const gfn_t end = mem->ram[mem->nr_ram - 1].end >> PAGE_SHIFT;
+	struct place at;
+	gfn_t size;
+
+	while (gfn < end) {
+		map_walk(mem, gfn, &at);
+		size = 1ull << (MAP_BITS * (at.level - 1));
+		gfn &= ~(size - 1);
+		if (at.val) {
+			*leaf = (struct aerie_leaf){
+				.gfn = gfn, .slot = at.slot, .val = at.val,
+				.page = leaf_page(at.val), .large = at.level == 2,
+				.own = leaf_own(at.val),
+			};
+			return true;
+		}
+		gfn += size;
+	}
+	return false;
+}
+
+/* One step of an own leaf's marks. False where the slot has changed. */
+static bool leaf_mark(struct aerie_leaf *leaf, u64 val)
+{
+	if (cmpxchg(leaf->slot, leaf->val, val) != leaf->val)
+		return false;
+	leaf->val = val;
+	return true;
+}
+
+enum aerie_seen aerie_map_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
+{
+	bool seen = leaf->val & SLOT_SEEN, written;
+
+	if (!leaf_mark(leaf, leaf->val | SLOT_SEEN))
+		return AERIE_SEEN_WRITTEN;
+	spin_lock(&mem->lock);
+	*flush |= aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, leaf->large,
+				 !mem->npt.ops->has_ad, &written);
+	spin_unlock(&mem->lock);
+	if (!seen || written) {
+		leaf_mark(leaf, leaf->val & ~SLOT_HASHED);
+		return AERIE_SEEN_WRITTEN;
+	}
+	return leaf->val & SLOT_HASHED ? AERIE_SEEN_HASHED : AERIE_SEEN_STILL;
+}
+
+bool aerie_map_has_hash(const struct aerie_leaf *leaf)
+{
+	return leaf->own && leaf->val & SLOT_HASHED;
+}
+
+bool aerie_map_shared(const struct aerie_leaf *leaf)
+{
+	return leaf->val & SLOT_LEAF && !leaf->own && READ_ONCE(*leaf->slot) == leaf->val &&
+	       !leaf_zero(leaf->val, leaf->large ? 2 : 1);
+}
+
+bool aerie_map_hashed(struct aerie_leaf *leaf)
+{
+	return leaf_mark(leaf, leaf->val | SLOT_HASHED);
+}
+
+int aerie_map_split(struct aerie_mem *mem, const struct aerie_leaf *leaf)
+{
+	struct aerie_map_node *node = (void *)get_zeroed_page(aerie_guest_gfp(GFP_KERNEL));
+	unsigned int i;
+	bool mapped;
+	u64 val;
+
+	if (!node)
+		return -ENOMEM;
+	preempt_disable();
+	spin_lock(&mem->lock);
+	do {
+		val = READ_ONCE(*leaf->slot);
+		if (!leaf_own(val)) {
+			spin_unlock(&mem->lock);
+			preempt_enable();
+			free_page((unsigned long)node);
+			return -EAGAIN;
+		}
+		if (!(val & SLOT_COUNTED)) {
+			aerie_frame_count(leaf_page(val));
+			val = slot_counted(leaf->slot, val);
+		}
+		for (i = 0; i < MAP_SLOTS; i++)
+			node->slot[i] = leaf_make(leaf_page(val) + i,
+						  val & (SLOT_SEEN | SLOT_HASHED));
+	} while (cmpxchg(leaf->slot, val, (u64)(uintptr_t)node | SLOT_NODE) != val);
+	/* No page changes its size under the eyes of a processor. */
+	mapped = aerie_npt_unmap(&mem->npt, leaf->gfn << PAGE_SHIFT, true);
+	spin_unlock(&mem->lock);
+	if (mapped && mem->flush)
+		mem->flush(mem);
+	preempt_enable();
+	atomic_long_inc(&mem->nodes);
+	atomic_long_sub(AERIE_LARGE_PAGES, &mem->large);
+	return 0;
+}
+
+bool aerie_map_hold(struct aerie_leaf *leaf)
+{
+	return leaf_mark(leaf, leaf->val | SLOT_HELD);
+}
+
+bool aerie_map_held(const struct aerie_leaf *leaf)
+{
+	return READ_ONCE(*leaf->slot) == leaf->val;
+}
+
+void aerie_map_unhold(struct aerie_leaf *leaf, bool forget)
+{
+	leaf_mark(leaf, leaf->val & ~(forget ? SLOT_MARKS : SLOT_HELD));
+}
+
+bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, bool *written)
+{
+	bool flush;
+
+	spin_lock(&mem->lock);
+	flush = aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, false, true, written);
+	spin_unlock(&mem->lock);
+	return flush;
+}
+
+bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page)
+{
+	const bool zero = page == aerie_frame_zero(false);
+	bool done;
+
+	spin_lock(&mem->lock);
+	done = cmpxchg(leaf->slot, leaf->val, leaf_make(page, SLOT_MANY)) == leaf->val;
+	if (done && page != leaf->page) {
+		aerie_npt_replace(&mem->npt, leaf->gfn << PAGE_SHIFT, page_to_pfn(page));
+		WRITE_ONCE(mem->generation, mem->generation + 1);
+	}
+	spin_unlock(&mem->lock);
+	if (!done)
+		return false;
+	atomic_long_dec(&mem->resident);
+	atomic_long_inc(zero ? &mem->zero : &mem->shared);
+	return true;
+}
+
+/* ---- The end ---------------------------------------------------------------------- */
 
 /* Depth is bounded by MAP_LEVELS. */
 static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, unsigned int level)
 {
-	unsigned int order = level == 2 ? 9 : 0;
+	long pages = level_pages(level);
 	unsigned int i;
 
 	for (i = 0; i < MAP_SLOTS; i++) {
@@ -178,16 +584,21 @@ static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, u
 		if (!slot)
 			continue;
 		node->slot[i] = 0;
-		if (slot & SLOT_LEAF) {
-			frame_free(slot, order);
-			atomic_long_sub(1L << order, &mem->resident);
-			if (order)
-				atomic_long_sub(1L << order, &mem->large);
-			continue;
+		if (slot & SLOT_NODE) {
+			map_node_clear(mem, slot_node(slot), level - 1);
+			free_page((unsigned long)slot_node(slot));
+			atomic_long_dec(&mem->nodes);
+		} else if (slot & SLOT_MANY && leaf_zero(slot, level)) {
+			atomic_long_sub(pages, &mem->zero);
+		} else if (slot & SLOT_MANY) {
+			aerie_shared_put(aerie_shared_of(leaf_page(slot)));
+			atomic_long_dec(&mem->shared);
+		} else {
+			aerie_frame_free(leaf_page(slot), level == 2, slot & SLOT_COUNTED);
+			atomic_long_sub(pages, &mem->resident);
+			if (level == 2)
+				atomic_long_sub(pages, &mem->large);
 		}
-		map_node_clear(mem, slot_node(slot), level - 1);
-		free_page((unsigned long)slot_node(slot));
-		atomic_long_dec(&mem->nodes);
 	}
 	cond_resched();
 }

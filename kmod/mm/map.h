@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The gfn map and the nested table, as the files of mm/ see them. */
+/* Frames, the gfn map and the nested table, as the files of mm/ see them. */
 #ifndef AERIE_MM_MAP_H
 #define AERIE_MM_MAP_H
 
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include "mm/mm.h"
 
 #define AERIE_LARGE_PAGES	512u		/* 4 KiB pages in a 2 MiB frame */
 #define AERIE_LARGE_BYTES	(2u << 20)
+#define AERIE_LARGE_ORDER	9u
 
 /**
  * struct aerie_frame_ref - what a gfn holds
  * @pfn: host frame of exactly this gfn
  * @large: it is part of a 2 MiB frame
+ * @zero: it is a page of zeroes that everybody holds
+ * @busy: it is about to be replaced: whoever remembers it does so too late to be told
  */
 struct aerie_frame_ref {
 	u64 pfn;
 	bool large;
+	bool zero;
+	bool busy;
 };
 
 /*
@@ -27,20 +36,163 @@ static inline gfp_t aerie_guest_gfp(gfp_t gfp)
 	return gfp | __GFP_NOWARN | (gfp == GFP_KERNEL ? __GFP_RETRY_MAYFAIL : 0);
 }
 
+/* frame.c */
+
+/* Make the frames of zeroes; without memory for a large one there is none. May sleep. */
+void aerie_frames_prepare(void);
+/* The zero frame of 4 KiB, or of 2 MiB: NULL where there is none. Context: any. */
+struct page *aerie_frame_zero(bool large);
+/* A frame of 4 KiB or 2 MiB, NULL without memory. @zeroed: its content matters. */
+struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed);
+/*
+ * Free a frame that nobody looks at any more. @counted: its pages of 4 KiB have been
+ * counted one by one (aerie_frame_count()).
+ */
+void aerie_frame_free(struct page *page, bool large, bool counted);
+/* From now on each 4 KiB page of a 2 MiB frame has a reference count. Context: any. */
+void aerie_frame_count(struct page *page);
+
 /* map.c */
 
-/* Find the frame of @gfn. Context: any. Return: false where the gfn is untouched. */
+/*
+ * Find the frame of @gfn. Read-only for the caller, unless aerie_map_find_own().
+ * Context: a read-side section of RCU, which is how long the frame stays.
+ * Return: false where the gfn is untouched: its content is zeroes.
+ */
 bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref);
 
+/* The same, for writing: false where the gfn has no frame of its own. */
+bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref);
+
 /*
- * Find the frame of @gfn, which is RAM, or make one.
- * Context: any with GFP_NOWAIT, else may sleep.
+ * Give @gfn, which is RAM, a frame of its own with the content it has.
+ * Context: any with GFP_NOWAIT: then @ref is good while preemption stays off. Else may
+ * sleep: what @ref tells has then to be found again.
  * Return: 0; -EAGAIN where GFP_NOWAIT does not suffice; -ENOMEM.
  */
-int aerie_map_fill(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref);
+int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref);
 
-/* Free every frame and every node but the root. Nobody else uses the map. */
+/* Make the nodes that aerie_map_show() needs. Context and errors as above. */
+int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
+
+/*
+ * Map @gfn, which is RAM, into the nested table for reading.
+ * Context: preemption off or a read-side section of RCU; does not sleep.
+ * Return: 0, -EAGAIN.
+ */
+int aerie_map_show(struct aerie_mem *mem, gfn_t gfn);
+
+/* Have the 4 KiB pages of @gfn's 2 MiB frame counted one by one. Context: any. */
+void aerie_map_count(struct aerie_mem *mem, gfn_t gfn);
+
+/* Give back every frame and every node but the root. Nobody else uses the map. */
 void aerie_map_clear(struct aerie_mem *mem);
+
+/* What the scanner (share.c) walks over: a leaf of the map. */
+struct aerie_leaf {
+	gfn_t gfn;		/* the first of it */
+	u64 *slot, val;		/* map.c's, as long as nobody clears the map */
+	struct page *page;
+	bool large, own;
+};
+
+/* What has become of a frame since it was looked at the last time. */
+enum aerie_seen {
+	AERIE_SEEN_WRITTEN,	/* or never looked at */
+	AERIE_SEEN_STILL,
+	AERIE_SEEN_HASHED,	/* the same, and its pages' private fields are hashes */
+};
+
+/*
+ * The calls below are the scanner's. Context: may sleep; nobody clears the map meanwhile.
+ */
+
+/* The first leaf at @gfn or behind it; false where there is none. */
+bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf);
+
+/*
+ * Look at an own frame: from now on it counts as not written. @flush is set where
+ * translations have to be flushed for that to be known. Writes by the host or by devices
+ * may escape notice: that is good enough for a hash, no more.
+ */
+enum aerie_seen aerie_map_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush);
+
+/* Is it an own frame that counts as not written and has hashes? */
+bool aerie_map_has_hash(const struct aerie_leaf *leaf);
+
+/* Is it a shared frame, still? Context: a read-side section of RCU, which it stays for. */
+bool aerie_map_shared(const struct aerie_leaf *leaf);
+
+/* The pages' private fields are hashes now. False where it has been written meanwhile. */
+bool aerie_map_hashed(struct aerie_leaf *leaf);
+
+/* Split an own 2 MiB frame. Return: 0, -ENOMEM, -EAGAIN where it is none any more. */
+int aerie_map_split(struct aerie_mem *mem, const struct aerie_leaf *leaf);
+
+/*
+ * Begin to take an own 4 KiB frame away: who writes to it from now on ends that. False
+ * where it has changed since it was looked at. After a grace period of RCU and one of
+ * holders, aerie_map_protect() and a flush nobody is left who writes without doing so.
+ */
+bool aerie_map_hold(struct aerie_leaf *leaf);
+bool aerie_map_held(const struct aerie_leaf *leaf);
+/* Let it be. @forget: it has been found to be another than it was thought to be. */
+void aerie_map_unhold(struct aerie_leaf *leaf, bool forget);
+/* Return: true where translations have to be flushed. @written: as if it were not held. */
+bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, bool *written);
+
+/*
+ * Have the gfn of a held frame hold @page with others, which has the same content: the
+ * zero frame, or a frame of aerie_shared_make(), maybe its own. The caller gives the gfn's
+ * part in the latter. False where somebody has written to it. Translations are flushed
+ * and a grace period passes before the old frame is freed, by the caller.
+ */
+bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page);
+
+/* shared.c */
+
+struct aerie_group;
+
+/**
+ * struct aerie_shared - a frame that several gfns hold
+ * @page: its content, which does not change; the private field leads back here
+ * @hash: of it, under @group's seed
+ * @holders: gfns that hold it, and who has found it and is not done with it
+ * @mark: for who counts (aerie_share_figures())
+ */
+struct aerie_shared {
+	struct hlist_node node;
+	struct page *page;
+	u64 hash;
+	const struct aerie_group *group;
+	refcount_t holders;
+	u32 mark;
+	struct rcu_head rcu;
+};
+
+/* Of a page that the map says is shared. */
+static inline struct aerie_shared *aerie_shared_of(struct page *page)
+{
+	return (struct aerie_shared *)page_private(page);
+}
+
+int aerie_shared_init(void);
+void aerie_shared_exit(void);
+/* Make @page, held by one gfn, a shared one. NULL without memory. May sleep. */
+struct aerie_shared *aerie_shared_make(const struct aerie_group *group, u64 hash,
+				       struct page *page);
+/* Find one, and be a holder of it; or NULL. */
+struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash);
+/* One holder less. Context: any but handlers of interrupts. */
+void aerie_shared_put(struct aerie_shared *shared);
+
+/* access.c */
+
+/* Wait until whoever holds memory (aerie_mem_hold()) has released it. May sleep. */
+void aerie_mem_wait_holders(void);
+/* Call @fn then, and wait until that has been done for all. Context: any; may sleep. */
+void aerie_mem_after_holders(struct rcu_head *head, rcu_callback_t fn);
+void aerie_mem_after_barrier(void);
 
 /* npt.c */
 
@@ -51,11 +203,38 @@ void aerie_npt_fini(struct aerie_npt *npt);
 void aerie_npt_clear(struct aerie_npt *npt);
 
 /*
+ * Make the tables that mapping the page of @gpa needs.
+ * Context and errors as aerie_map_own().
+ */
+int aerie_npt_reach(struct aerie_npt *npt, gpa_t gpa, bool large, gfp_t gfp);
+
+/*
  * Map the page of @gpa; @large maps the 2 MiB page around it, @pfn being the
- * frame of @gpa itself.
- * Context and errors as aerie_map_fill().
+ * frame of @gpa itself. What is mapped there already stays, but becomes writable if
+ * it is to be.
+ * Context and errors as aerie_map_own().
  */
 int aerie_npt_map(struct aerie_npt *npt, gpa_t gpa, u64 pfn, bool large, bool writable,
 		  gfp_t gfp);
+
+/*
+ * Unmap the page of @gpa, or the 2 MiB around it. Context: any; mem->lock.
+ * Return: true where something was mapped, so that translations have to be flushed.
+ */
+bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large);
+
+/*
+ * Has the page of @gpa, or the 2 MiB around it, been written through the table since this
+ * was asked the last time, and, with @protect, make it read-only. A larger page in the way
+ * is unmapped. Context: mem->lock.
+ * Return: true where translations have to be flushed: before that nothing is certain.
+ */
+bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, bool *written);
+
+/*
+ * Have what is mapped at @gpa, read-only, be the frame @pfn. Context: mem->lock.
+ * Return: true where translations have to be flushed.
+ */
+bool aerie_npt_replace(struct aerie_npt *npt, gpa_t gpa, u64 pfn);
 
 #endif

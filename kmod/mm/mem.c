@@ -2,7 +2,9 @@
 /* The memory of one VM: its layout, its life, its nested faults. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include "mm/map.h"
+#include "mm/share.h"
 
 static void ram_add(struct aerie_mem *mem, gpa_t start, gpa_t end)
 {
@@ -33,7 +35,9 @@ int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops 
 		return -EINVAL;
 	memset(mem, 0, sizeof(*mem));
 	mem->bytes = bytes;
+	spin_lock_init(&mem->lock);
 	ram_layout(mem, bytes);
+	aerie_frames_prepare();
 	mem->map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!mem->map)
 		return -ENOMEM;
@@ -50,17 +54,22 @@ void aerie_mem_fini(struct aerie_mem *mem)
 {
 	if (!mem->map)
 		return;
+	aerie_share_lock();
 	aerie_npt_fini(&mem->npt);
 	aerie_map_clear(mem);
+	aerie_share_unlock();
+	aerie_share_leave(mem);
 	free_page((unsigned long)mem->map);
 	mem->map = NULL;
 }
 
 void aerie_mem_clear(struct aerie_mem *mem)
 {
+	aerie_share_lock();
 	aerie_npt_clear(&mem->npt);
 	aerie_map_clear(mem);
 	mem->generation++;
+	aerie_share_unlock();
 }
 
 bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)
@@ -76,15 +85,41 @@ bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)
 	return false;
 }
 
+/* One try, without sleep. Context: preemption off, or a read-side section of RCU. */
+static __always_inline int fault_once(struct aerie_mem *mem, gpa_t gpa, bool write)
+{
+	struct aerie_frame_ref ref;
+	int err;
+
+	if (!write)
+		return aerie_map_show(mem, gpa >> PAGE_SHIFT);
+	err = aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_NOWAIT, &ref);
+	return err ?: aerie_npt_map(&mem->npt, gpa, ref.pfn, ref.large, true, GFP_NOWAIT);
+}
+
 int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
 {
+	const bool write = acc & AERIE_ACC_WRITE;
+	const gfn_t gfn = gpa >> PAGE_SHIFT;
 	struct aerie_frame_ref ref;
 	int err;
 
 	if (!aerie_mem_is_ram(mem, gpa, 1))
 		return -EFAULT;
-	err = aerie_map_fill(mem, gpa >> PAGE_SHIFT, gfp, &ref);
-	if (err)
-		return err;
-	return aerie_npt_map(&mem->npt, gpa, ref.pfn, ref.large, true, gfp);
+	if (gfp != GFP_KERNEL) {
+		err = fault_once(mem, gpa, write);
+		if (likely(!err) || write)
+			return err;
+	}
+	do {
+		ref.large = true;
+		err = write ? aerie_map_own(mem, gfn, gfp, &ref) : aerie_map_reach(mem, gfn, gfp);
+		err = err ?: aerie_npt_reach(&mem->npt, gpa, ref.large, gfp);
+		if (err)
+			return err;
+		rcu_read_lock();
+		err = fault_once(mem, gpa, write);
+		rcu_read_unlock();
+	} while (err && gfp == GFP_KERNEL);
+	return err;
 }

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/spinlock.h>
 #include "types.h"
 
 #define AERIE_LOWMEM_END	0xa0000ull	/* VGA hole starts */
@@ -35,10 +36,20 @@ struct aerie_npt {
 /**
  * struct aerie_mem - the memory of one VM
  * @ram: RAM ranges in ascending order, constant after aerie_mem_init()
- * @map: root of the gfn map; entries change by cmpxchg, nodes are freed only
- *	 when no vCPU and no device can reach them
- * @resident: 4 KiB pages held
+ * @map: root of the gfn map, see map.c; nodes are freed only when no vCPU and no
+ *	 device can reach them
+ * @lock: read-only frames in map and nested table
+ * @flush: returns when no processor uses a translation any more that has been taken from
+ *	   the nested table; called with preemption off, and by a thread of the VM's vCPUs
+ *	   alone where that may not sleep. NULL: nobody walks the table
+ * @lone: one vCPU walks the table, and nobody else
+ * @resident: 4 KiB pages of the VM's own
  * @large: of these, held as parts of 2 MiB frames
+ * @zero: 4 KiB pages that are zeroes: only read so far, or found to be
+ * @shared: 4 KiB pages in frames that other gfns, of this VM or others, hold as well
+ * @broken: pages that were shared and have been written
+ * @hashed: pages the scanner has hashed
+ * @group, @share_node: of the scanner (share.c)
  */
 struct aerie_mem {
 	struct aerie_ram ram[AERIE_MAX_RAM];
@@ -47,8 +58,17 @@ struct aerie_mem {
 	u64 generation;		/* changes when content is dropped, vCPUs parked */
 	struct aerie_map_node *map;
 	struct aerie_npt npt;
+	spinlock_t lock;
+	void (*flush)(struct aerie_mem *mem);
+	bool lone;
 	atomic_long_t resident;
 	atomic_long_t large;
+	atomic_long_t zero;
+	atomic_long_t shared;
+	atomic_long_t broken;
+	atomic_long_t hashed;
+	struct aerie_group *group;
+	struct list_head share_node;
 	atomic_long_t nodes;
 };
 
@@ -62,6 +82,8 @@ struct aerie_mem {
  * @pfn: host frame number the entry holds
  * @writable: does the entry allow writes
  * @accessed: accessed bit; @dirty: dirty bit; both false where !@has_ad
+ * @protect: the entry, but not allowing writes
+ * @clean: the entry without its dirty bit
  * @has_ad: the processor keeps accessed and dirty bits
  * @no_large: pages of 4 KiB only, whatever the frames are
  */
@@ -77,6 +99,8 @@ struct aerie_pte_ops {
 	bool (*writable)(u64 pte);
 	bool (*accessed)(u64 pte);
 	bool (*dirty)(u64 pte);
+	u64 (*protect)(u64 pte);
+	u64 (*clean)(u64 pte);
 };
 
 extern const struct aerie_pte_ops aerie_pte_ept;	/* EPT, without A/D bits */
@@ -84,6 +108,45 @@ extern const struct aerie_pte_ops aerie_pte_ept_ad;	/* EPT, with A/D bits */
 extern const struct aerie_pte_ops aerie_pte_npt4;	/* NPT, 4 levels */
 extern const struct aerie_pte_ops aerie_pte_npt5;	/* NPT under a 5-level host */
 extern u64 aerie_pte_npt_c_bit;	/* set by setup where the host encrypts memory */
+
+/* What all VMs share. Context: module load, and unload, when no VM is left. */
+int aerie_mm_init(void);	/* 0 or -errno */
+void aerie_mm_exit(void);
+
+#define AERIE_GROUP_LEN	32	/* of a sharing group's name, with a terminating zero */
+
+/**
+ * aerie_share_join() - let the scanner look at a VM's memory
+ * @mem: the memory
+ * @group: name of its sharing group: only members of one group ever hold a frame together;
+ *	   "" is one of its own
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM. Ended by aerie_mem_fini().
+ */
+int aerie_share_join(struct aerie_mem *mem, const char *group);
+
+/**
+ * aerie_share_saved() - what sharing saves of a VM's memory
+ * @mem: the memory
+ *
+ * A frame with n holders saves each of them all but an n-th. Context: may sleep; walks
+ * the whole map, if there still is one.
+ * Return: bytes.
+ */
+u64 aerie_share_saved(struct aerie_mem *mem);
+
+/**
+ * aerie_share_with() - how many pages a VM holds together with another
+ * @mem, @other: their memory, or the same twice
+ *
+ * Context: as above. Return: pages of @mem whose frame @other holds as well; of @mem alone
+ * those that it holds more than once.
+ */
+u64 aerie_share_with(struct aerie_mem *mem, struct aerie_mem *other);
+
+/* Per cent of one processor that the scanner takes, 0 to 100: 0 stops it. */
+unsigned int aerie_share_budget(void);
+void aerie_share_set_budget(unsigned int percent);
 
 /**
  * aerie_mem_init() - lay out RAM and make an empty map and nested table
@@ -174,24 +237,38 @@ int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp);
  * @mem: the memory
  * @gpa: guest physical address
  *
- * For loaders that read files straight into guest memory.
- * Return: address of the byte at @gpa, good to the end of its 4 KiB page, or
- * NULL where the page is not resident. Valid until the memory is cleared.
+ * For loaders that read files straight into guest memory, after aerie_mem_populate()
+ * in the same aerie_mem_hold(), and for who only reads and keeps preemption off.
+ * Return: address of the byte at @gpa, good to the end of its 4 KiB page while memory is
+ * held, or NULL where the page is not resident or has only been read.
  */
 void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa);
 
 /**
- * aerie_mem_span() - make a run of guest memory resident, and say where it is
+ * aerie_mem_hold() - what is found in guest memory, of any VM, shall stay
+ *
+ * A frame that aerie_mem_populate() or a span for writing has given its gfn for its own
+ * stays that, any other stays allocated, until aerie_mem_release(). Context: may sleep;
+ * so may who holds, for as long as a request takes.
+ * Return: to be given to aerie_mem_release().
+ */
+int aerie_mem_hold(void);
+void aerie_mem_release(int held);
+
+/**
+ * aerie_mem_span() - find a run of guest memory, and say where it is
  * @mem: the memory
  * @gpa: guest physical address
+ * @write: it will be written: it is made resident; else it is only read
  * @addr: set to the host virtual address of the byte at @gpa
  * @len: bytes wanted, at least 1; cut to what lies in one frame
  * @gfp: as for aerie_mem_read()
  *
- * The address is good until the memory is cleared.
+ * Context: memory is held, for as long as the address is used.
  * Return: as aerie_mem_populate().
  */
-int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp);
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, size_t *len,
+		   gfp_t gfp);
 
 /**
  * aerie_mem_pin() - hold the frame at a guest address, for others to access
@@ -217,8 +294,8 @@ void aerie_mem_unpin(const struct bio_vec *seg);
  * @acc: AERIE_ACC_*
  * @gfp: as for aerie_mem_read()
  *
- * Makes the frame resident and installs the mapping, 2 MiB where frame and RAM
- * layout allow.
+ * Installs the mapping, 2 MiB where frame and RAM layout allow: for writing of a frame
+ * that is the VM's own, made now if need be; memory that is only read is zeroes.
  * Context: vCPU loaded with GFP_NOWAIT, or put with GFP_KERNEL.
  * Return: 0 mapped: enter again; -EFAULT not RAM: a device or nothing is there;
  * -EAGAIN, -ENOMEM.

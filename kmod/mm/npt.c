@@ -3,10 +3,15 @@
  * The nested page table: a cache of the gfn map that the processor walks.
  *
  * Whatever is in it can be dropped at any time and is found again by a nested
- * fault. Entries go from empty to filled by compare-and-exchange, without a
- * lock; a lost race means that somebody mapped the same frame. Filling an empty
- * entry needs no flush on either vendor. Entry formats are aerie_pte_ops.
+ * fault. Entries of frames that are a gfn's own go from empty to filled, and from
+ * read-only to writable, by compare-and-exchange without a lock; a lost race means
+ * that somebody mapped the same frame. Frames that many hold are mapped with mem->lock
+ * held, and unmapped (map.c says when). Filling an empty entry or allowing more needs no
+ * flush on either vendor: a processor that faults by what its TLB still has of an entry
+ * drops that. The scanner (share.c) clears dirty bits and protects against writes.
+ * Tables stay until all are dropped. Entry formats are aerie_pte_ops.
  */
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -88,40 +93,190 @@ static u64 table_add(struct aerie_npt *npt, u64 *pte, gfp_t gfp)
 	return new;
 }
 
-static void pte_fill(struct aerie_npt *npt, u64 *pte, u64 pfn, unsigned int level, bool writable)
+/* Does @pte, found in the place of one for a page, point at a table? */
+static bool is_table(const struct aerie_npt *npt, u64 pte, unsigned int level)
 {
-	cmpxchg(pte, 0, npt->ops->make_page(pfn << PAGE_SHIFT, level, writable));
+	return level > 1 && npt->ops->present(pte) && !npt->ops->large(pte, level);
+}
+
+/* @old is in the place of @new: where that allows more, it is to be there. */
+static noinline void pte_allow(struct aerie_npt *npt, u64 *p, u64 old, u64 new)
+{
+	const struct aerie_pte_ops *ops = npt->ops;
+	u64 seen;
+
+	while (!ops->writable(old) && ops->pfn(old) == ops->pfn(new)) {
+		seen = cmpxchg(p, old, new);
+		if (seen == old)
+			return;
+		old = seen;
+	}
+}
+
+static __always_inline void pte_fill(struct aerie_npt *npt, u64 *p, u64 pfn, unsigned int level,
+				     bool writable)
+{
+	u64 new = npt->ops->make_page(pfn << PAGE_SHIFT, level, writable);
+	u64 old = cmpxchg(p, 0, new);
+
+	if (unlikely(old) && writable)
+		pte_allow(npt, p, old, new);
+}
+
+/*
+ * The entry of @level on the way to @gpa; ERR_PTR(-EEXIST) where a larger page is in the
+ * way, NULL where a table is missing and @gfp is 0 or there is no memory for it.
+ */
+static __always_inline u64 *pte_find(struct aerie_npt *npt, gpa_t gpa, unsigned int level,
+				     gfp_t gfp)
+{
+	u64 *table = npt->root, *p, pte;
+	unsigned int at;
+
+	for (at = npt->levels; at > level; at--) {
+		p = &table[npt_index(gpa, at)];
+		pte = READ_ONCE(*p);
+		if (!npt->ops->present(pte)) {
+			pte = gfp ? table_add(npt, p, gfp) : 0;
+			if (!pte)
+				return NULL;
+		}
+		if (npt->ops->large(pte, at))
+			return ERR_PTR(-EEXIST);
+		table = npt_table(npt, pte);
+	}
+	return &table[npt_index(gpa, level)];
+}
+
+static unsigned int leaf_level(const struct aerie_npt *npt, bool large)
+{
+	return large && !npt->ops->no_large ? 2 : 1;
+}
+
+int aerie_npt_reach(struct aerie_npt *npt, gpa_t gpa, bool large, gfp_t gfp)
+{
+	if (pte_find(npt, gpa, leaf_level(npt, large), gfp))
+		return 0;
+	return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+}
+
+/* The frame is there from end to end: one fault maps all of it. */
+static noinline int map_small(struct aerie_npt *npt, gpa_t gpa, u64 pfn, bool writable, gfp_t gfp)
+{
+	u64 *p = pte_find(npt, gpa & ~(gpa_t)(AERIE_LARGE_BYTES - 1), 1, gfp);
+	unsigned int i;
+
+	if (IS_ERR(p))
+		return 0;
+	if (!p)
+		return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+	for (i = 0; i < NPT_ENTRIES; i++)
+		pte_fill(npt, &p[i], pfn + i, 1, writable);
+	return 0;
 }
 
 int aerie_npt_map(struct aerie_npt *npt, gpa_t gpa, u64 pfn, bool large, bool writable,
 		  gfp_t gfp)
 {
-	const struct aerie_pte_ops *ops = npt->ops;
-	const unsigned int leaf = large && !ops->no_large ? 2 : 1;
-	u64 *table = npt->root;
-	unsigned int level, index;
+	const unsigned int level = large ? 2 : 1;
+	u64 *p;
 
-	for (level = npt->levels; level > leaf; level--) {
-		u64 *p = &table[npt_index(gpa, level)];
-		u64 pte = READ_ONCE(*p);
-
-		if (!ops->present(pte)) {
-			pte = table_add(npt, p, gfp);
-			if (!pte)
-				return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
-		}
-		if (ops->large(pte, level))
-			return 0;
-		table = npt_table(npt, pte);
-	}
 	if (large)
 		pfn &= ~(u64)(AERIE_LARGE_PAGES - 1);
-	if (large && leaf == 1) {
-		/* The frame is there from end to end: one fault maps all of it. */
-		for (index = 0; index < NPT_ENTRIES; index++)
-			pte_fill(npt, &table[index], pfn + index, 1, writable);
-		return 0;
-	}
-	pte_fill(npt, &table[npt_index(gpa, leaf)], pfn, leaf, writable);
+	if (large && npt->ops->no_large)
+		return map_small(npt, gpa, pfn, writable, gfp);
+	p = pte_find(npt, gpa, level, gfp);
+	if (unlikely(IS_ERR_OR_NULL(p)))
+		return p ? 0 : gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+	if (large && is_table(npt, READ_ONCE(*p), level))
+		return map_small(npt, gpa, pfn, writable, gfp);
+	pte_fill(npt, p, pfn, level, writable);
 	return 0;
+}
+
+bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large)
+{
+	unsigned int first = large ? 0 : npt_index(gpa, 1);
+	unsigned int last = large ? NPT_ENTRIES - 1 : first, i;
+	u64 *p = pte_find(npt, gpa, 2, 0), pte;
+	bool mapped = false;
+
+	if (IS_ERR_OR_NULL(p))
+		return false;
+	pte = READ_ONCE(*p);
+	if (!npt->ops->present(pte))
+		return false;
+	if (npt->ops->large(pte, 2))
+		return xchg(p, 0);
+	p = npt_table(npt, pte);
+	for (i = first; i <= last; i++)
+		if (READ_ONCE(p[i]))
+			mapped |= !!xchg(&p[i], 0);
+	return mapped;
+}
+
+static void pte_change(u64 *p, u64 (*change)(u64 pte))
+{
+	u64 old = READ_ONCE(*p), seen;
+
+	for (;; old = seen) {
+		seen = cmpxchg(p, old, change(old));
+		if (seen == old)
+			return;
+	}
+}
+
+/* The entry that maps the page of @gpa by itself; a larger page there is unmapped. */
+static u64 *pte_single(struct aerie_npt *npt, gpa_t gpa, bool large, bool *unmapped)
+{
+	u64 *p = pte_find(npt, gpa, leaf_level(npt, large), 0);
+
+	if (!IS_ERR(p))
+		return p;
+	*unmapped = aerie_npt_unmap(npt, gpa, false);
+	return NULL;
+}
+
+bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, bool *written)
+{
+	const struct aerie_pte_ops *ops = npt->ops;
+	bool flush = false;
+	unsigned int i, nr;
+	u64 *p, pte;
+
+	*written = false;
+	p = pte_single(npt, gpa, large, &flush);
+	if (!p)
+		return flush;
+	nr = large && ops->no_large ? NPT_ENTRIES : 1;
+	if (nr == 1 && is_table(npt, READ_ONCE(*p), large ? 2 : 1)) {
+		p = npt_table(npt, READ_ONCE(*p));
+		nr = NPT_ENTRIES;
+	}
+	for (i = 0; i < nr; i++) {
+		pte = READ_ONCE(p[i]);
+		if (!ops->present(pte))
+			continue;
+		if (ops->dirty(pte)) {
+			*written = true;
+			pte_change(&p[i], ops->clean);
+			flush = true;
+		}
+		if (protect && ops->writable(pte)) {
+			pte_change(&p[i], ops->protect);
+			flush = true;
+		}
+	}
+	return flush;
+}
+
+bool aerie_npt_replace(struct aerie_npt *npt, gpa_t gpa, u64 pfn)
+{
+	u64 new = npt->ops->make_page(pfn << PAGE_SHIFT, 1, false), *p;
+	bool unmapped = false;
+
+	p = pte_single(npt, gpa, false, &unmapped);
+	if (!p || !npt->ops->present(READ_ONCE(*p)))
+		return unmapped;
+	return npt->ops->pfn(xchg(p, new)) != pfn;
 }

@@ -78,6 +78,16 @@ static bool ept_dirty(u64 pte)
 	return pte & EPT_D;
 }
 
+static u64 ept_protect(u64 pte)
+{
+	return pte & ~EPT_W;
+}
+
+static u64 ept_clean(u64 pte)
+{
+	return pte & ~EPT_D;
+}
+
 static bool ept_never(u64 pte)
 {
 	return false;
@@ -93,6 +103,8 @@ const struct aerie_pte_ops aerie_pte_ept = {
 	.writable	= ept_writable,
 	.accessed	= ept_never,
 	.dirty		= ept_never,
+	.protect	= ept_protect,
+	.clean		= ept_clean,
 };
 
 const struct aerie_pte_ops aerie_pte_ept_ad = {
@@ -106,4 +118,6 @@ const struct aerie_pte_ops aerie_pte_ept_ad = {
 	.writable	= ept_writable,
 	.accessed	= ept_accessed,
 	.dirty		= ept_dirty,
+	.protect	= ept_protect,
+	.clean		= ept_clean,
 };

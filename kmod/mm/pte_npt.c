@@ -71,6 +71,16 @@ static bool npt_dirty(u64 pte)
 	return pte & NPT_D;
 }
 
+static u64 npt_protect(u64 pte)
+{
+	return pte & ~NPT_RW;
+}
+
+static u64 npt_clean(u64 pte)
+{
+	return pte & ~NPT_D;
+}
+
 #define NPT_OPS(_levels) {			\
 	.levels		= _levels,		\
 	.has_ad		= true,			\
@@ -82,6 +92,8 @@ static bool npt_dirty(u64 pte)
 	.writable	= npt_writable,		\
 	.accessed	= npt_accessed,		\
 	.dirty		= npt_dirty,		\
+	.protect	= npt_protect,		\
+	.clean		= npt_clean,		\
 }
 
 const struct aerie_pte_ops aerie_pte_npt4 = NPT_OPS(4);

@@ -20,6 +20,7 @@
 static_assert(AERIE_NAME_LEN == AERIE_NAME_MAX + 1);
 static_assert(AERIE_VCPUS_MAX == AERIE_MAX_VCPUS);
 static_assert(AERIE_SERIAL_LEN == AERIE_SERIAL_MAX);
+static_assert(AERIE_GROUP_LEN == AERIE_GROUP_MAX + 1);
 static_assert(AERIE_IFNAME_LEN == AERIE_BRIDGE_MAX + 1);
 static_assert(AERIE_EXIT_BUCKETS == AERIE_HIST_BUCKETS);
 
@@ -76,6 +77,11 @@ static const struct nla_policy create_policy[] = {
 	[AERIE_A_DISK_LIST] = NLA_POLICY_NESTED(disk_list_policy),
 	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
+	[AERIE_A_SHARE_GROUP] = { .type = NLA_NUL_STRING, .len = AERIE_GROUP_MAX },
+};
+
+static const struct nla_policy share_set_policy[] = {
+	[AERIE_A_SHARE_PERCENT] = NLA_POLICY_MAX(NLA_U32, 100),
 };
 
 static const struct nla_policy name_policy[] = {
@@ -195,6 +201,28 @@ static const struct genl_ops family_ops[] = {
 		.start = aerie_nl_dev_dump_start,
 		.dumpit = aerie_nl_dev_dump,
 		.done = aerie_nl_dev_dump_done,
+	},
+	{
+		.cmd = AERIE_CMD_MEM_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.doit = aerie_nl_mem_get,
+		.start = aerie_nl_vm_dump_start,
+		.dumpit = aerie_nl_mem_dump,
+	},
+	{
+		.cmd = AERIE_CMD_SHARE_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(share_set_policy),
+		.doit = aerie_nl_share_set,
+	},
+	{
+		.cmd = AERIE_CMD_SHARE_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.start = aerie_nl_share_dump_start,
+		.dumpit = aerie_nl_share_dump,
+		.done = aerie_nl_share_dump_done,
 	},
 };
 

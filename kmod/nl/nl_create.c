@@ -291,6 +291,13 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 	if (attrs[AERIE_A_VCPUS])
 		config->nr_vcpus = nla_get_u32(attrs[AERIE_A_VCPUS]);
 
+	if (attrs[AERIE_A_SHARE_GROUP]) {
+		nla_strscpy(config->share_group, attrs[AERIE_A_SHARE_GROUP],
+			    sizeof(config->share_group));
+		if (!name_valid(config->share_group))
+			return aerie_refuse(why, -EINVAL, AERIE_A_SHARE_GROUP,
+					    "is no name of a sharing group: letters, digits and . _ -, not starting with . or -");
+	}
 	if (attrs[AERIE_A_CMDLINE]) {
 		config->cmdline = nla_strdup(attrs[AERIE_A_CMDLINE], GFP_KERNEL);
 		if (!config->cmdline)

@@ -187,7 +187,7 @@ static int frame_put(struct aerie_net_queue *q, struct sk_buff *skb, unsigned in
 	u32 total = sizeof(hdr) + skb->len, done = 0, len;
 	unsigned int taken = 0;
 	__virtio16 num;
-	int n;
+	int n, held;
 
 	if (!header(q->net, skb, &hdr))
 		return -EINVAL;
@@ -200,7 +200,9 @@ static int frame_put(struct aerie_net_queue *q, struct sk_buff *skb, unsigned in
 		if (!done && chain->out_bytes < sizeof(hdr))
 			return -EPROTO;
 		len = min(total - done, chain->out_bytes);
+		held = aerie_mem_hold();
 		n = buffer_fill(q, chain, &hdr, skb, done, len);
+		aerie_mem_release(held);
 		taken++;
 		/* It does not fit, or the host has no memory: the frame is lost, no more. */
 		if (n == -ENOMEM || (done + len < total && !merge)) {

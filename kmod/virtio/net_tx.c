@@ -125,7 +125,7 @@ void aerie_net_tx_run(struct aerie_vq *vq)
 	struct sk_buff_head frames;
 	struct sk_buff *skb;
 	bool more = false;
-	int n;
+	int n, held;
 
 	__skb_queue_head_init(&frames);
 	if (aerie_vq_may_serve(vq))
@@ -145,7 +145,9 @@ void aerie_net_tx_run(struct aerie_vq *vq)
 			aerie_vq_kicks(vq, false);
 			continue;
 		}
+		held = aerie_mem_hold();
 		skb = frame_get(q, vq->chain);
+		aerie_mem_release(held);
 		if (skb)
 			__skb_queue_tail(&frames, skb);
 		aerie_vq_fill(vq, prepared++, vq->chain->head, 0);

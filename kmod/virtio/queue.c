@@ -275,7 +275,7 @@ int aerie_vq_iter(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u32 l
 			if (used == nr)
 				return -E2BIG;
 			segs[used].iov_len = want;
-			err = aerie_mem_span(mem_of(vq), b->gpa + off, &segs[used].iov_base,
+			err = aerie_mem_span(mem_of(vq), b->gpa + off, write, &segs[used].iov_base,
 					     &segs[used].iov_len, GFP_KERNEL);
 			if (err)
 				return err;

@@ -206,7 +206,8 @@ static const char * const spoil_names[] = {
 static bool has_name(uint8_t cmd)
 {
 	return (cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN) ||
-	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_DEV_GET);
+	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_MEM_GET) ||
+	       cmd == AERIE_CMD_SHARE_GET;
 }
 
 static void put_attach(struct message *m)
@@ -359,8 +360,9 @@ static uint8_t command_for(enum spoil spoil)
 
 static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 {
-	bool dump_all = spoil == SPOIL_NOT && cmd == AERIE_CMD_VM_GET && any(2);
-	bool dump = dump_all || cmd == AERIE_CMD_DEV_GET;
+	bool dump_all = spoil == SPOIL_NOT && any(2) &&
+			(cmd == AERIE_CMD_VM_GET || cmd == AERIE_CMD_MEM_GET);
+	bool dump = dump_all || cmd == AERIE_CMD_DEV_GET || cmd == AERIE_CMD_SHARE_GET;
 	struct genlmsghdr *genl = (void *)(m->bytes + NLMSG_HDRLEN);
 	struct nlattr lie = { .nla_type = AERIE_A_NAME };
 	uint32_t junk = any(~0u);
@@ -493,8 +495,8 @@ static bool denied(void)
 		/* Of a socket the opener's rights count as well. */
 		close(sock);
 		sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-		for (cmd = AERIE_CMD_VERSION; cmd < AERIE_CMD_DEV_GET; cmd++) {
-			if (cmd == AERIE_CMD_EVENT)
+		for (cmd = AERIE_CMD_VERSION; cmd < AERIE_CMD_SHARE_GET; cmd++) {
+			if (cmd == AERIE_CMD_EVENT || cmd == AERIE_CMD_DEV_GET)
 				continue;
 			err = simple((uint8_t)cmd, has_name((uint8_t)cmd) ? "nlfuzz-0" : NULL);
 			if (err != -EPERM) {

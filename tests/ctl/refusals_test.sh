@@ -7,7 +7,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 35
+plan 38
 
 v=$(vm refused)
 before=$(aerie list --names | wc -l)
@@ -19,9 +19,12 @@ run() {
 }
 
 # No such VM
-for verb in start pause resume reset destroy stop show console stat; do
+for verb in start pause resume reset destroy stop show console stat mem share; do
 	check "$verb of a VM that is not" says 3 "no such VM" aerie "$verb" "$v"
 done
+
+check "a sharing group of no name" says 2 "--share-group '.x'" \
+	create -k "$KERNEL" --share-group .x
 
 # Images
 printf 'not a kernel at all' >"$SCRATCH/text"

@@ -79,7 +79,17 @@ int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
 	return 0;
 }
 
-int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, void **addr, size_t *len, gfp_t gfp)
+int aerie_mem_hold(void)
+{
+	return 0;
+}
+
+void aerie_mem_release(int held)
+{
+}
+
+int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, size_t *len,
+		   gfp_t gfp)
 {
 	int err = aerie_mem_populate(mem, gpa, gfp);
 

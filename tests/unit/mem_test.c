@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c
 /* Guest memory layout, the map, the nested table and the checked accessors. */
 #include "ktap.h"
 #include "shim.h"
 #include "mm/map.h"
+#include "mm/share.h"
 
 int shim_fail_alloc;
+int aerie_share_start(void) { return 0; }
+void aerie_share_stop(void) { }
+void aerie_share_wake(void) { }
 
 /* A table format of the test's own, in the EPT manner. */
 static u64 t_table(hpa_t a) { return a | 1; }
@@ -13,17 +17,18 @@ static u64 t_page(hpa_t a, unsigned int level, bool w) { return a | 1 | (level >
 static bool t_present(u64 p) { return p & 1; }
 static bool t_large(u64 p, unsigned int level) { return level > 1 && (p & 2); }
 static u64 t_pfn(u64 p) { return p >> 12; }
+static bool t_writable(u64 p) { return p & 4; }
 
 static const struct aerie_pte_ops ops = {
 	.levels = 4, .make_table = t_table, .make_page = t_page,
-	.present = t_present, .large = t_large, .pfn = t_pfn,
+	.present = t_present, .large = t_large, .pfn = t_pfn, .writable = t_writable,
 };
 
 #define MB (1ull << 20)
 #define GB (1ull << 30)
 
-/* What the table maps @gpa to, 0 for nothing. */
-static u64 lookup(struct aerie_mem *mem, gpa_t gpa)
+/* What the table maps @gpa to, 0 for nothing, and whether it may be written. */
+static u64 lookup_rw(struct aerie_mem *mem, gpa_t gpa, bool *writable)
 {
 	u64 *t = mem->npt.root, pte;
 	int level;
@@ -32,12 +37,37 @@ static u64 lookup(struct aerie_mem *mem, gpa_t gpa)
 		pte = t[gpa >> (12 + 9 * (level - 1)) & 511];
 		if (!(pte & 1))
 			return 0;
+		*writable = pte & 4;
 		if (level == 1)
 			return pte & ~0xfffull;
 		if (pte & 2)
 			return (pte & ~0xfffull) + (gpa & (2 * MB - 1) & ~0xfffull);
 		t = (u64 *)(pte & ~0xfffull);
 	}
+}
+
+static u64 lookup(struct aerie_mem *mem, gpa_t gpa)
+{
+	bool writable;
+
+	return lookup_rw(mem, gpa, &writable);
+}
+
+/* Is @gpa mapped read-only, to a page of zeroes? */
+static bool shows_zero(struct aerie_mem *mem, gpa_t gpa)
+{
+	static const u8 zeroes[PAGE_SIZE];
+	bool writable;
+	u64 hpa = lookup_rw(mem, gpa, &writable);
+
+	return hpa && !writable && !memcmp(__va(hpa), zeroes, PAGE_SIZE);
+}
+
+static unsigned int flushes;
+
+static void count_flush(struct aerie_mem *mem)
+{
+	flushes++;
 }
 
 TEST(layout)
@@ -117,7 +147,7 @@ TEST(fault_maps_large_where_it_fits)
 	EXPECT_EQ(lookup(&mem, gpa), __pa(aerie_mem_kaddr(&mem, gpa)));
 	EXPECT_EQ(lookup(&mem, 4 * MB), __pa(aerie_mem_kaddr(&mem, 4 * MB)));
 	/* The last megabyte cannot be large. */
-	EXPECT_EQ(aerie_mem_fault(&mem, 6 * MB, 0, GFP_NOWAIT), 0);
+	EXPECT_EQ(aerie_mem_fault(&mem, 6 * MB, AERIE_ACC_WRITE, GFP_NOWAIT), 0);
 	EXPECT_EQ(lookup(&mem, 6 * MB), __pa(aerie_mem_kaddr(&mem, 6 * MB)));
 	EXPECT_EQ(lookup(&mem, 6 * MB + 0x1000), 0);
 	EXPECT_EQ(atomic_long_read(&mem.resident), 513);
@@ -139,7 +169,7 @@ TEST(large_frame_in_small_pages)
 	small = ops;
 	small.no_large = true;
 	aerie_mem_init(&mem, 64 * MB, &small);
-	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB + 0x5000, 0, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB + 0x5000, AERIE_ACC_WRITE, GFP_KERNEL), 0);
 	EXPECT_EQ(atomic_long_read(&mem.large), 512);
 	for (gpa = 4 * MB; gpa < 6 * MB; gpa += PAGE_SIZE)
 		EXPECT_EQ(lookup(&mem, gpa), __pa(aerie_mem_kaddr(&mem, gpa)));
@@ -155,7 +185,7 @@ TEST(no_memory)
 	for (n = 1; err; n++) {
 		aerie_mem_init(&mem, 64 * MB, &ops);
 		shim_fail_alloc = n;
-		err = aerie_mem_fault(&mem, 0x5000, 0, GFP_KERNEL);
+		err = aerie_mem_fault(&mem, 0x5000, AERIE_ACC_WRITE, GFP_KERNEL);
 		shim_fail_alloc = 0;
 		EXPECT(err == 0 || err == -ENOMEM);
 		aerie_mem_fini(&mem);
@@ -165,7 +195,7 @@ TEST(no_memory)
 	aerie_mem_init(&mem, 64 * MB, &ops);
 	aerie_mem_populate(&mem, 0x5000, GFP_KERNEL);
 	shim_fail_alloc = 1;
-	EXPECT_EQ(aerie_mem_fault(&mem, 32 * MB, 0, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_fault(&mem, 32 * MB, AERIE_ACC_WRITE, GFP_KERNEL), 0);
 	EXPECT_EQ(atomic_long_read(&mem.large), 0);
 	aerie_mem_fini(&mem);
 }
@@ -182,4 +212,150 @@ TEST(compare_and_exchange)
 	EXPECT_EQ(old, 5);
 	EXPECT_EQ(aerie_mem_cmpxchg(&mem, 0xa0000, 4, &old, 6, GFP_NOWAIT), -EFAULT);
 	aerie_mem_fini(&mem);
+}
+
+TEST(read_fault_maps_zeroes)
+{
+	struct aerie_mem mem;
+	u64 v = 5;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	mem.flush = count_flush;
+	/* The first 2 MiB hold the VGA hole: pages of 4 KiB. */
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x5000, AERIE_ACC_READ, GFP_KERNEL), 0);
+	EXPECT(shows_zero(&mem, 0x5000));
+	EXPECT_EQ(lookup(&mem, 0x6000), 0);
+	EXPECT_EQ(atomic_long_read(&mem.zero), 1);
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x6000, AERIE_ACC_FETCH, GFP_NOWAIT), 0);
+	EXPECT(shows_zero(&mem, 0x6000));
+	/* 2 MiB at once, where it fits. */
+	EXPECT_EQ(aerie_mem_fault(&mem, 5 * MB, AERIE_ACC_READ, GFP_NOWAIT), 0);
+	EXPECT(shows_zero(&mem, 4 * MB) && shows_zero(&mem, 6 * MB - PAGE_SIZE));
+	EXPECT_EQ(atomic_long_read(&mem.zero), 514);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 0);
+	EXPECT(!aerie_mem_kaddr(&mem, 5 * MB));
+
+	/* A write breaks them; whoever may have translations flushes them before. */
+	flushes = 0;
+	EXPECT_EQ(aerie_mem_fault(&mem, 5 * MB, AERIE_ACC_WRITE, GFP_NOWAIT), -EAGAIN);
+	EXPECT_EQ(aerie_mem_fault(&mem, 5 * MB, AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT_EQ(flushes, 1);
+	EXPECT_EQ(lookup(&mem, 4 * MB), __pa(aerie_mem_kaddr(&mem, 4 * MB)));
+	EXPECT_EQ(atomic_long_read(&mem.large), 512);
+	/* The host's write unmaps what the guest has of the old frame. */
+	EXPECT_EQ(aerie_mem_write(&mem, 0x5008, &v, 8, GFP_KERNEL), 0);
+	EXPECT_EQ(flushes, 2);
+	EXPECT_EQ(lookup(&mem, 0x5000), 0);
+	EXPECT(shows_zero(&mem, 0x6000));
+	EXPECT_EQ(atomic_long_read(&mem.zero), 1);
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x5000, AERIE_ACC_READ, GFP_NOWAIT), 0);
+	EXPECT_EQ(*(u64 *)(__va(lookup(&mem, 0x5000)) + 8), 5);
+	aerie_mem_clear(&mem);
+	EXPECT_EQ(atomic_long_read(&mem.zero), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 0);
+	aerie_mem_fini(&mem);
+}
+
+TEST(lone_vcpu_breaks_without_sleep)
+{
+	struct aerie_mem mem;
+	bool writable;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	mem.flush = count_flush;
+	aerie_mem_fault(&mem, 0x5000, AERIE_ACC_READ, GFP_KERNEL);
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x5000, AERIE_ACC_WRITE, GFP_NOWAIT), -EAGAIN);
+	mem.lone = true;
+	flushes = 0;
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x5000, AERIE_ACC_WRITE, GFP_NOWAIT), 0);
+	EXPECT_EQ(flushes, 1);
+	EXPECT(lookup_rw(&mem, 0x5000, &writable) && writable);
+	aerie_mem_fini(&mem);
+}
+
+TEST(zeroes_in_small_pages)
+{
+	static struct aerie_pte_ops small;
+	struct aerie_mem mem;
+	gpa_t gpa;
+
+	small = ops;
+	small.no_large = true;
+	aerie_mem_init(&mem, 64 * MB, &small);
+	mem.flush = count_flush;
+	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB, AERIE_ACC_READ, GFP_KERNEL), 0);
+	for (gpa = 4 * MB; gpa < 6 * MB; gpa += PAGE_SIZE)
+		EXPECT(shows_zero(&mem, gpa));
+	flushes = 0;
+	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB + 0x5000, AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT_EQ(flushes, 1);
+	for (gpa = 4 * MB; gpa < 6 * MB; gpa += PAGE_SIZE)
+		EXPECT_EQ(lookup(&mem, gpa), __pa(aerie_mem_kaddr(&mem, gpa)));
+	aerie_mem_fini(&mem);
+}
+
+TEST(zeroes_break_into_small_frames)
+{
+	struct aerie_mem mem;
+	u64 v = 1;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	mem.flush = count_flush;
+	aerie_mem_fault(&mem, 4 * MB, AERIE_ACC_READ, GFP_KERNEL);
+	/* The host has no 2 MiB in one piece. */
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_fault(&mem, 4 * MB + 0x5000, AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 1);
+	EXPECT_EQ(atomic_long_read(&mem.large), 0);
+	EXPECT_EQ(atomic_long_read(&mem.zero), 0);
+	EXPECT_EQ(lookup(&mem, 4 * MB), 0);
+	EXPECT_EQ(aerie_mem_read(&mem, 4 * MB, &v, 8, GFP_NOWAIT), 0);
+	EXPECT_EQ(v, 0);
+	/* Nor a page, nor a node. */
+	aerie_mem_fault(&mem, 8 * MB, AERIE_ACC_READ, GFP_KERNEL);
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x7000, AERIE_ACC_READ, GFP_NOWAIT), -EAGAIN);
+	shim_fail_alloc = 0;
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x7000, AERIE_ACC_READ, GFP_KERNEL), 0);
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_write(&mem, 0x7000, &v, 8, GFP_KERNEL), -ENOMEM);
+	EXPECT(shows_zero(&mem, 0x7000));
+	aerie_mem_fini(&mem);
+}
+
+TEST(pins)
+{
+	struct bio_vec seg, large;
+	struct aerie_mem mem;
+	long before;
+
+	aerie_mem_init(&mem, 64 * MB, &ops);
+	mem.flush = count_flush;
+	before = shim_nr_pages;
+	/* For reading: zeroes, whether they are mapped or not. */
+	EXPECT_EQ(aerie_mem_pin(&mem, 0x5010, 0x2000, false, &seg), 0);
+	EXPECT_EQ(seg.bv_offset, 0x10);
+	EXPECT_EQ(seg.bv_len, 0xff0);
+	EXPECT(seg.bv_page == ZERO_PAGE(0));
+	aerie_mem_unpin(&seg);
+	aerie_mem_fault(&mem, 4 * MB, AERIE_ACC_READ, GFP_KERNEL);
+	EXPECT_EQ(aerie_mem_pin(&mem, 4 * MB + 0x1000, 8 * MB, false, &seg), 0);
+	EXPECT_EQ(seg.bv_len, 2 * MB - 0x1000);
+	aerie_mem_unpin(&seg);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 0);
+	EXPECT_EQ(aerie_mem_pin(&mem, 0xa0000, 1, false, &seg), -EFAULT);
+	EXPECT_EQ(aerie_mem_pin(&mem, 64 * MB, 1, true, &seg), -EFAULT);
+	/* For writing: a frame of its own, that outlives the guest's. */
+	EXPECT_EQ(aerie_mem_pin(&mem, 4 * MB + 0x1000, 0x3000, true, &large), 0);
+	EXPECT_EQ(large.bv_len, 0x3000);
+	EXPECT_EQ(atomic_long_read(&mem.large), 512);
+	EXPECT_EQ(aerie_mem_pin(&mem, 0x5000, 1, true, &seg), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 513);
+	aerie_mem_fini(&mem);
+	EXPECT_EQ(shim_nr_pages, before + 4);
+	memset(large.bv_page, 1, 0x3000);
+	memset(seg.bv_page, 1, PAGE_SIZE);
+	aerie_mem_unpin(&large);
+	aerie_mem_unpin(&seg);
+	EXPECT_EQ(shim_nr_pages, before);
 }

@@ -84,3 +84,15 @@ TEST(accessed_and_dirty_by_the_processor)
 	EXPECT_EQ(aerie_pte_ept.accessed(pte), false);
 	EXPECT_EQ(aerie_pte_ept_ad.pfn(pte), 5);
 }
+
+TEST(marks_of_a_page_go_alone)
+{
+	const struct aerie_pte_ops *o = &aerie_pte_ept_ad;
+	u64 pte = o->make_page(0x123456000ull, 1, true), dirty = pte | 1u << 9;
+
+	EXPECT(!o->dirty(pte) && o->dirty(dirty));
+	EXPECT_EQ(o->clean(dirty), pte);
+	EXPECT(o->writable(pte) && !o->writable(o->protect(pte)));
+	EXPECT_EQ(o->pfn(o->protect(dirty)), 0x123456);
+	EXPECT(o->present(o->protect(pte)) && o->dirty(o->protect(dirty)));
+}

@@ -78,3 +78,15 @@ TEST(levels)
 	EXPECT_EQ(aerie_pte_npt5.levels, 5);
 	EXPECT(aerie_pte_npt5.has_ad);
 }
+
+TEST(marks_of_a_page_go_alone)
+{
+	const struct aerie_pte_ops *o = &aerie_pte_npt4;
+	u64 pte = o->make_page(0x123456000ull, 1, true), dirty = pte | 1u << 6;
+
+	EXPECT(!o->dirty(pte) && o->dirty(dirty));
+	EXPECT_EQ(o->clean(dirty), pte);
+	EXPECT(o->writable(pte) && !o->writable(o->protect(pte)));
+	EXPECT_EQ(o->pfn(o->protect(dirty)), 0x123456);
+	EXPECT(o->present(o->protect(pte)) && o->dirty(o->protect(dirty)));
+}

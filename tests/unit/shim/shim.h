@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sanitizer/asan_interface.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -31,7 +32,7 @@ typedef long long __s64;
 typedef unsigned int gfp_t;
 typedef s64 ktime_t;
 
-#define GFP_NOWAIT	0u
+#define GFP_NOWAIT	8u
 #define GFP_KERNEL	1u
 #define GFP_ATOMIC	2u
 #define GFP_KERNEL_ACCOUNT GFP_KERNEL
@@ -221,7 +222,9 @@ typedef struct { int held; } spinlock_t, raw_spinlock_t;
 #define spin_lock_init(l) ((l)->held = 0)
 #define shim_lock(l) do { if ((l)->held++) abort(); } while (0)
 #define shim_unlock(l) do { if (!(l)->held--) abort(); } while (0)
-#define spin_lock shim_lock
+/* A test may want others to be faster. */
+extern void shim_locking(void) __attribute__((weak));
+#define spin_lock(l) do { if (shim_locking) shim_locking(); shim_lock(l); } while (0)
 #define spin_unlock shim_unlock
 #define spin_lock_irqsave(l, f) do { (void)(f = 0); shim_lock(l); } while (0)
 #define spin_unlock_irqrestore(l, f) do { (void)(f); shim_unlock(l); } while (0)
@@ -231,6 +234,7 @@ typedef struct { int held; } spinlock_t, raw_spinlock_t;
 #define raw_spin_lock_irqsave spin_lock_irqsave
 #define raw_spin_unlock_irqrestore spin_unlock_irqrestore
 #define DEFINE_SPINLOCK(x) spinlock_t x = { 0 }
+#define DEFINE_MUTEX(x) struct mutex x = { 0 }
 struct mutex { int held; };
 #define mutex_init(m) ((m)->held = 0)
 #define mutex_lock shim_lock
@@ -243,7 +247,42 @@ struct mutex { int held; };
 extern void shim_resched(void) __attribute__((weak));
 #define cond_resched() do { if (shim_resched) shim_resched(); } while (0)
 
-struct rcu_head { void *next; };
+struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *head); };
+typedef void (*rcu_callback_t)(struct rcu_head *head);
+__attribute__((weak)) struct rcu_head *shim_srcu;
+__attribute__((weak)) int *shim_srcu_held;
+#define call_srcu(s, h, f) do { \
+	shim_srcu_held = (s); (h)->fn = (f); (h)->next = shim_srcu; shim_srcu = (h); } while (0)
+#define srcu_barrier(s) shim_grace_period()
+__attribute__((weak)) struct rcu_head *shim_rcu;
+static inline void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head))
+{
+	head->next = shim_rcu;
+	head->fn = fn;
+	shim_rcu = head;
+}
+/* A test may want others to do something until a grace period is over. */
+extern void shim_grace(void) __attribute__((weak));
+static inline void shim_grace_period(void)
+{
+	struct rcu_head *head;
+
+	if (shim_grace)
+		shim_grace();
+	while ((head = shim_rcu)) {
+		shim_rcu = head->next;
+		head->fn(head);
+	}
+	while ((head = shim_srcu) && !*shim_srcu_held) {
+		shim_srcu = head->next;
+		head->fn(head);
+	}
+}
+#define cpu_relax() do { } while (0)
+#define DEFINE_STATIC_SRCU(x) static int x
+#define srcu_read_lock(s) ((*(s))++)
+#define srcu_read_unlock(s, i) ((void)(*(s))--, (void)(i))
+#define synchronize_srcu(s) do { if (*(s)) abort(); } while (0)
 #define rcu_read_lock() do { } while (0)
 #define rcu_read_unlock() do { } while (0)
 #define rcu_dereference(p) (p)
@@ -252,7 +291,8 @@ struct rcu_head { void *next; };
 #define rcu_dereference_sched(p) (p)
 #define rcu_assign_pointer(p, v) ((p) = (v))
 #define RCU_INIT_POINTER(p, v) ((p) = (v))
-#define synchronize_rcu() do { } while (0)
+#define synchronize_rcu() shim_grace_period()
+#define rcu_barrier() shim_grace_period()
 #define synchronize_rcu_expedited() do { } while (0)
 #define kfree_rcu(p, f) free(p)
 
@@ -299,17 +339,115 @@ static inline void free_page(unsigned long p) { free((void *)p); }
 #define __va(a) ((void *)(uintptr_t)(a))
 #define page_to_pfn(p) ((u64)(uintptr_t)(p) >> PAGE_SHIFT)
 #define pfn_to_page(n) ((struct page *)(uintptr_t)((u64)(n) << PAGE_SHIFT))
-struct page;
+struct page { u8 byte[PAGE_SIZE]; };
+
+/* What struct page has of a page: found by its address. */
+struct shim_page {
+	struct shim_page *next;
+	struct page *page;
+	struct page *block;	/* what it was split from, or NULL, */
+	int *left;		/* and how many pages of that are not freed */
+	int refs;
+	unsigned long private;
+};
+__attribute__((weak)) struct shim_page *shim_pages[16384];
+__attribute__((weak)) long shim_nr_pages;	/* not freed */
+
+static inline struct shim_page **shim_page_at(const struct page *p)
+{
+	struct shim_page **at = &shim_pages[page_to_pfn(p) % ARRAY_SIZE(shim_pages)];
+
+	while (*at && (*at)->page != p)
+		at = &(*at)->next;
+	return at;
+}
+static inline struct shim_page *shim_page(const struct page *p)
+{
+	struct shim_page *found = *shim_page_at(p);
+
+	if (!found)
+		abort();
+	return found;
+}
+static inline void shim_page_new(struct page *p, int refs)
+{
+	struct shim_page *n = (struct shim_page *)calloc(1, sizeof(*n));
+
+	n->page = p;
+	n->refs = refs;
+	*shim_page_at(p) = n;
+	shim_nr_pages++;
+}
 static inline struct page *alloc_pages(gfp_t g, unsigned int order)
 {
 	size_t n = PAGE_SIZE << order;
-	void *p = shim_alloc_fails() ? NULL : aligned_alloc(n, n);
+	struct page *p = (struct page *)(shim_alloc_fails() ? NULL : aligned_alloc(n, n));
 
-	if (p)
-		memset(p, 0, n);
+	if (!p)
+		return NULL;
+	memset(p, g & __GFP_ZERO ? 0 : 0xa5, n);
+	for (n >>= PAGE_SHIFT; n--; )
+		shim_page_new(p + n, !n);
 	return p;
 }
-static inline void __free_pages(struct page *p, unsigned int order) { free(p); }
+static inline void split_page(struct page *p, unsigned int order)
+{
+	int *left = (int *)malloc(sizeof(int)), i;
+
+	if (shim_page(p)->block)
+		abort();
+	*left = 1 << order;
+	for (i = 0; i < 1 << order; i++) {
+		shim_page(p + i)->block = p;
+		shim_page(p + i)->left = left;
+		shim_page(p + i)->refs += !!i;
+	}
+}
+static inline void shim_page_forget(struct page *p)
+{
+	struct shim_page **at = shim_page_at(p), *old = *at;
+
+	*at = old->next;
+	shim_nr_pages--;
+	free(old);
+}
+static inline void get_page(struct page *p) { shim_page(p)->refs++; }
+static inline int page_count(struct page *p) { return shim_page(p)->refs; }
+static inline unsigned long page_private(struct page *p) { return shim_page(p)->private; }
+static inline void set_page_private(struct page *p, unsigned long v) { shim_page(p)->private = v; }
+/* Pages of a block that was split are freed together, but until then nobody may look at one. */
+static inline void shim_put(struct page *p, unsigned int order)
+{
+	struct shim_page *old = shim_page(p);
+	int i;
+
+	if (--old->refs)
+		return;
+	if (!old->block) {
+		for (i = 1; i < 1 << order; i++)
+			shim_page_forget(p + i);
+		free(p);
+	} else {
+		ASAN_POISON_MEMORY_REGION(p, PAGE_SIZE);
+		if (!--*old->left) {
+			ASAN_UNPOISON_MEMORY_REGION(old->block, 512 * PAGE_SIZE);
+			free(old->left);
+			free(old->block);
+		}
+	}
+	shim_page_forget(p);
+}
+static inline void put_page(struct page *p) { shim_put(p, 0); }
+static inline void __free_pages(struct page *p, unsigned int order) { shim_put(p, order); }
+struct bio_vec { struct page *bv_page; unsigned int bv_len, bv_offset; };
+__attribute__((weak)) struct page *shim_zero_page;
+static inline struct page *shim_zero(void)
+{
+	if (!shim_zero_page)
+		shim_zero_page = alloc_pages(__GFP_ZERO, 0);
+	return shim_zero_page;
+}
+#define ZERO_PAGE(a) shim_zero()
 
 #define MAX_ERRNO 4095
 static inline void *ERR_PTR(long e) { return (void *)e; }
@@ -341,6 +479,65 @@ static inline bool list_empty(const struct list_head *h) { return h->next == h; 
 	for (p = list_entry((h)->prev, __typeof__(*p), m), \
 	     n = list_entry(p->m.prev, __typeof__(*p), m); &p->m != (h); \
 	     p = n, n = list_entry(n->m.prev, __typeof__(*n), m))
+
+struct hlist_node { struct hlist_node *next, **pprev; };
+struct hlist_head { struct hlist_node *first; };
+static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
+{
+	n->next = h->first;
+	if (n->next)
+		n->next->pprev = &n->next;
+	h->first = n;
+	n->pprev = &h->first;
+}
+static inline void hlist_del(struct hlist_node *n)
+{
+	*n->pprev = n->next;
+	if (n->next)
+		n->next->pprev = n->pprev;
+}
+#define hlist_entry_safe(p, t, m) ((p) ? container_of(p, t, m) : NULL)
+#define hlist_for_each_entry(p, h, m) \
+	for (p = hlist_entry_safe((h)->first, __typeof__(*p), m); p; \
+	     p = hlist_entry_safe(p->m.next, __typeof__(*p), m))
+
+typedef struct { int n; } refcount_t;
+#define refcount_set(r, v) ((void)((r)->n = (v)))
+#define refcount_read(r) ((unsigned int)(r)->n)
+#define refcount_inc(r) do { if (!(r)->n++) abort(); } while (0)
+static inline bool refcount_dec_and_lock(refcount_t *r, spinlock_t *l)
+{
+	if (r->n <= 0)
+		abort();
+	if (--r->n)
+		return false;
+	shim_lock(l);
+	return true;
+}
+static inline u64 hash_64(u64 v, unsigned int bits)
+{
+	return v * 0x61c8864680b583ebull >> (64 - bits);
+}
+#define kvcalloc kcalloc
+#define page_address(p) ((void *)(p))
+#define copy_page(to, from) memcpy(to, from, PAGE_SIZE)
+static inline void *memchr_inv(const void *p, int c, size_t n)
+{
+	for (; n; n--, p = (const u8 *)p + 1)
+		if (*(const u8 *)p != (u8)c)
+			return (void *)p;
+	return NULL;
+}
+/* Made to have few bits contents that differ have the same. */
+__attribute__((weak)) unsigned int shim_hash_shift;
+static inline u64 xxh64(const void *p, size_t n, u64 seed)
+{
+	u64 sum = 0;
+
+	for (; n; n--, p = (const u8 *)p + 1)
+		sum = (sum + *(const u8 *)p) * 0x9e3779b97f4a7c15ull;
+	return sum >> shim_hash_shift;
+}
 
 static inline u8 bcd2bin(u8 v) { return (v & 15) + (v >> 4) * 10; }
 static inline u8 bin2bcd(u8 v) { return (v / 10 << 4) + v % 10; }

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/* aerie mem and aerie share: what guest memory is, and what of it is shared with whom. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "mem.h"
+#include "out.h"
+#include "text.h"
+
+const struct option_def opts_mem[] = {
+	{ .name = "watch", .help = "again every second, until Ctrl-C" },
+	OPTION_JSON,
+	OPTION_END
+};
+
+const struct option_def opts_share[] = {
+	{ .name = "budget", .arg = "PERCENT",
+	  .help = "of one processor, 0 to 100, for finding duplicates; 0: none" },
+	OPTION_JSON,
+	OPTION_END
+};
+
+struct memory {
+	char name[AERIE_NAME_MAX + 1], group[AERIE_GROUP_MAX + 1];
+	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed;
+};
+
+struct memories {
+	struct memory *vm;
+	size_t nr;
+};
+
+static void read_memory(struct nlattr **tb, void *arg)
+{
+	struct memories *list = arg;
+	struct memory *m;
+
+	list->vm = xrealloc(list->vm, list->nr + 1, sizeof(*list->vm));
+	m = &list->vm[list->nr++];
+	get_str(tb[AERIE_A_NAME], m->name, sizeof(m->name));
+	get_str(tb[AERIE_A_SHARE_GROUP], m->group, sizeof(m->group));
+	m->granted = get_u64(tb[AERIE_A_MEMORY]);
+	m->resident = get_u64(tb[AERIE_A_RESIDENT]);
+	m->large = get_u64(tb[AERIE_A_LARGE]);
+	m->zero = get_u64(tb[AERIE_A_ZERO]);
+	m->shared = get_u64(tb[AERIE_A_SHARED]);
+	m->saved = get_u64(tb[AERIE_A_SAVED]);
+	m->tables = get_u64(tb[AERIE_A_TABLES]);
+	m->broken = get_u64(tb[AERIE_A_BROKEN]);
+	m->hashed = get_u64(tb[AERIE_A_HASHED]);
+}
+
+/* Of the VM called @name, or of all where it is NULL. */
+static enum status memories_get(const struct conn *conn, const char *name,
+				struct memories *list, struct refusal *e)
+{
+	*list = (struct memories){ 0 };
+	if (name)
+		return conn_vm_call(conn, AERIE_CMD_MEM_GET, name, read_memory, list, e);
+	return conn_call(conn, conn_request(conn, AERIE_CMD_MEM_GET, NLM_F_DUMP), read_memory,
+			 list, e);
+}
+
+static const struct out_col mem_cols[] = {
+	{ "NAME", OUT_STR }, { "GROUP", OUT_STR }, { "GRANTED", OUT_SIZE },
+	{ "RESIDENT", OUT_SIZE }, { "LARGE", OUT_SIZE }, { "ZERO", OUT_SIZE },
+	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "TABLES", OUT_SIZE },
+	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 },
+};
+
+static void print_memories(const struct args *args, const struct memories *list)
+{
+	struct out_table *table = out_table_new(mem_cols, sizeof(mem_cols) / sizeof(mem_cols[0]));
+	struct json json = { .f = stdout };
+	size_t i;
+
+	for (i = 0; i < list->nr; i++) {
+		const struct memory *m = &list->vm[i];
+
+		out_table_row(table, (struct out_val[]){
+			{ .str = m->name },
+			{ .str = m->group, .none = !*m->group },
+			{ .u64 = m->granted }, { .u64 = m->resident }, { .u64 = m->large },
+			{ .u64 = m->zero }, { .u64 = m->shared }, { .u64 = m->saved },
+			{ .u64 = m->tables }, { .u64 = m->broken }, { .u64 = m->hashed },
+		});
+	}
+	if (args_has(args, "json"))
+		out_table_json(table, &json, NULL);
+	else
+		out_table_text(table, stdout);
+	out_table_free(table);
+}
+
+enum status cmd_mem(const struct args *args)
+{
+	char buf[AERIE_NAME_MAX + 1];
+	const char *name = NULL;
+	struct memories list;
+	enum status status;
+	struct refusal e;
+	struct conn conn;
+
+	status = conn_open(&conn);
+	if (status != STATUS_OK)
+		return status;
+	if (args->nr_operands)
+		name = vm_resolve(&conn, args->operand[0], buf);
+	for (;;) {
+		status = memories_get(&conn, name, &list, &e);
+		if (status == STATUS_OK)
+			print_memories(args, &list);
+		else
+			fail(name, "cannot look at the memory", &e);
+		free(list.vm);
+		if (status != STATUS_OK || !args_has(args, "watch"))
+			break;
+		if (!args_has(args, "json"))
+			putchar('\n');
+		if (fflush(stdout))
+			break;
+		sleep(1);
+	}
+	conn_close(&conn);
+	return status;
+}
+
+static void read_budget(struct nlattr **tb, void *arg)
+{
+	*(uint32_t *)arg = get_u32(tb[AERIE_A_SHARE_PERCENT]);
+}
+
+static const struct out_col group_cols[] = {
+	{ "GROUP", OUT_STR }, { "NAME", OUT_STR }, { "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE },
+};
+
+static const struct out_col with_cols[] = {
+	{ "WITH", OUT_STR }, { "SHARED", OUT_SIZE },
+};
+
+/* The VMs of each group together; those without one come last. */
+static int by_group(const void *a, const void *b)
+{
+	const struct memory *x = a, *y = b;
+
+	if (!*x->group != !*y->group)
+		return !*x->group - !*y->group;
+	return strcmp(x->group, y->group) ?: strcmp(x->name, y->name);
+}
+
+static void print_groups(const struct args *args, uint32_t budget, struct memories *list)
+{
+	struct out_table *table = out_table_new(group_cols, 4);
+	struct out_val percent = { .u64 = budget };
+	struct json json = { .f = stdout };
+	size_t i;
+
+	if (list->nr)
+		qsort(list->vm, list->nr, sizeof(*list->vm), by_group);
+	for (i = 0; i < list->nr; i++) {
+		const struct memory *m = &list->vm[i];
+
+		out_table_row(table, (struct out_val[]){
+			{ .str = m->group, .none = !*m->group }, { .str = m->name },
+			{ .u64 = m->shared }, { .u64 = m->saved },
+		});
+	}
+	if (args_has(args, "json")) {
+		json_open(&json, NULL, '{');
+		out_json(&json, "budget", OUT_U64, &percent);
+		out_table_json(table, &json, "vms");
+		json_close(&json, '}');
+	} else {
+		printf("budget %u %% of one processor\n", budget);
+		if (!out_table_empty(table)) {
+			putchar('\n');
+			out_table_text(table, stdout);
+		}
+	}
+	out_table_free(table);
+}
+
+static void read_with(struct nlattr **tb, void *arg)
+{
+	char name[AERIE_NAME_MAX + 1];
+
+	get_str(tb[AERIE_A_NAME], name, sizeof(name));
+	out_table_row(arg, (struct out_val[]){
+		{ .str = name }, { .u64 = get_u64(tb[AERIE_A_SHARED]) },
+	});
+}
+
+static enum status share_with(const struct args *args, const struct conn *conn)
+{
+	struct nl_msg *msg = conn_request(conn, AERIE_CMD_SHARE_GET, NLM_F_DUMP);
+	struct out_table *table = out_table_new(with_cols, 2);
+	struct json json = { .f = stdout };
+	char buf[AERIE_NAME_MAX + 1];
+	enum status status;
+	struct refusal e;
+	const char *name;
+
+	name = vm_resolve(conn, args->operand[0], buf);
+	put_str(msg, AERIE_A_NAME, name);
+	status = conn_call(conn, msg, read_with, table, &e);
+	if (status != STATUS_OK)
+		fail(name, "cannot tell with whom it shares", &e);
+	else if (args_has(args, "json"))
+		out_table_json(table, &json, NULL);
+	else
+		out_table_text(table, stdout);
+	out_table_free(table);
+	return status;
+}
+
+static enum status share_all(const struct args *args, const struct conn *conn,
+			     const uint32_t *set)
+{
+	struct nl_msg *msg = conn_request(conn, AERIE_CMD_SHARE_SET, 0);
+	struct memories list = { 0 };
+	enum status status;
+	uint32_t budget = 0;
+	struct refusal e;
+
+	if (set)
+		put_u32(msg, AERIE_A_SHARE_PERCENT, *set);
+	status = conn_call(conn, msg, read_budget, &budget, &e);
+	if (status == STATUS_OK)
+		status = memories_get(conn, NULL, &list, &e);
+	if (status == STATUS_OK)
+		print_groups(args, budget, &list);
+	else
+		fail(NULL, "cannot look at what is shared", &e);
+	free(list.vm);
+	return status;
+}
+
+enum status cmd_share(const struct args *args)
+{
+	const char *budget = args_value(args, "budget");
+	enum status status;
+	struct conn conn;
+	uint32_t percent;
+
+	if (budget && (!parse_u32(budget, &percent) || percent > 100))
+		return usage(args, "--budget '%s' is not 0 to 100", budget);
+	if (budget && args->nr_operands)
+		return usage(args, "the budget is of all VMs: --budget takes no VM");
+	status = conn_open(&conn);
+	if (status != STATUS_OK)
+		return status;
+	status = args->nr_operands ? share_with(args, &conn) :
+				     share_all(args, &conn, budget ? &percent : NULL);
+	conn_close(&conn);
+	return status;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames: pages of guest content.
+ *
+ * A frame of 4 KiB is a page of the host, and its reference count is the frame's: the
+ * map that holds it has one reference, whoever has it pinned another each. A frame of
+ * 2 MiB is an allocation in one piece, whose pages get reference counts of their own
+ * when somebody wants to have one of them: that costs a guest's first touch nothing,
+ * and it makes the frame one that can be split without being copied.
+ *
+ * Two frames belong to everybody: a page of zeroes, the host's, and 2 MiB of zeroes,
+ * made with the first VM. They are only ever mapped for reading.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include "mm/map.h"
+#include "mm/share.h"
+
+static struct page *zero_large;		/* written once, under the mutex */
+static DEFINE_MUTEX(zero_mutex);
+
+void aerie_frames_prepare(void)
+{
+	struct page *page;
+
+	mutex_lock(&zero_mutex);
+	if (!zero_large) {
+		page = aerie_frame_alloc(GFP_KERNEL, true, true);
+		if (page)
+			aerie_frame_count(page);
+		smp_store_release(&zero_large, page);
+	}
+	mutex_unlock(&zero_mutex);
+}
+
+int aerie_mm_init(void)
+{
+	int err = aerie_shared_init();
+
+	if (err)
+		return err;
+	err = aerie_share_start();
+	if (err)
+		aerie_shared_exit();
+	return err;
+}
+
+void aerie_mm_exit(void)
+{
+	aerie_share_stop();
+	aerie_share_free();
+	aerie_shared_exit();
+	if (zero_large)
+		aerie_frame_free(zero_large, true, true);
+	zero_large = NULL;
+}
+
+struct page *aerie_frame_zero(bool large)
+{
+	return large ? smp_load_acquire(&zero_large) : ZERO_PAGE(0);
+}
+
+struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed)
+{
+	gfp = aerie_guest_gfp(gfp);
+	if (zeroed)
+		gfp |= __GFP_ZERO;
+	if (large)
+		gfp |= __GFP_NORETRY;
+	return alloc_pages(gfp, large ? AERIE_LARGE_ORDER : 0);
+}
+
+void aerie_frame_free(struct page *page, bool large, bool counted)
+{
+	unsigned int i;
+
+	if (!large || !counted) {
+		__free_pages(page, large ? AERIE_LARGE_ORDER : 0);
+		return;
+	}
+	for (i = 0; i < AERIE_LARGE_PAGES; i++)
+		put_page(page + i);
+}
+
+void aerie_frame_count(struct page *page)
+{
+	split_page(page, AERIE_LARGE_ORDER);
+}

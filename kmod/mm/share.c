@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Duplicate detection: gfns with the same content are given one frame.
+ *
+ * A batch walks on over the maps of all VMs, one pass after the other. At a frame's first
+ * visit it is only noted that it was seen. If the next finds that nobody has written to it
+ * since it is hashed, once, for as long as it stays so: what stands still costs nothing
+ * but the look, and what changes all the time is never hashed. The hash is kept in the
+ * private field of the frame's page, and looked up among the shared frames and in a table
+ * of hints, which says where that hash was seen last: a hint may be wrong, or overwritten
+ * by another. Hashes are seeded by the sharing group, so that groups cannot meet.
+ *
+ * What has a twin goes through the rest of the batch together: frames are held, a grace
+ * period passes, the nested tables are made read-only and flushed; then, when nothing can
+ * change unnoticed, the contents are compared byte by byte, and only now one frame takes
+ * the place of the other (map.c says how a write ends that at any point). After a last
+ * flush and grace period the frames that nobody holds any more are freed.
+ *
+ * A 2 MiB frame is hashed in pages of 4 KiB and split where enough of them have twins.
+ * Pages that somebody has pinned have more references than the map's; they are left alone.
+ *
+ * Locks: share_lock (mutex) protects the lists of memories and groups and is held over a
+ * batch; whoever clears a map takes it, so that a batch can rely on what it walks over. It
+ * is taken inside vm->lock, and mem->lock and shared_lock inside it.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/xxhash.h>
+#include "mm/map.h"
+#include "mm/share.h"
+
+static unsigned int share_split = 64;
+module_param(share_split, uint, 0644);
+MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be duplicates for it to be split");
+
+#define BATCH_LEAVES	256u	/* frames of 4 KiB looked at in a batch */
+#define BATCH_TWINS	512u	/* those held; a leaf may bring its hint's along */
+#define HINT_WAYS	4u
+#define HASH_ZERO	0ull	/* of a page of zeroes */
+
+struct aerie_group {
+	struct list_head node;
+	char name[AERIE_GROUP_LEN];	/* or "": of one VM alone */
+	unsigned int members;
+	u64 seed;
+};
+
+/* Where a hash was seen. */
+struct hint {
+	u64 hash;
+	struct aerie_mem *mem;
+	gfn_t gfn;
+};
+
+/* A frame that is held, and what it is thought to equal. */
+struct twin {
+	struct aerie_mem *mem;
+	struct aerie_leaf leaf;
+	u64 hash;
+	bool zero;			/* zeroes, */
+	struct aerie_shared *found;	/* or a shared frame, of which this is a holder, */
+	struct twin *other;		/* or another that is held */
+	struct aerie_shared *made;	/* what its own frame has become for others */
+	struct page *old;		/* has been replaced, is to be freed */
+	bool dropped;			/* it is not what it was thought to be */
+	bool flush;
+};
+
+static LIST_HEAD(mems);
+static LIST_HEAD(groups);
+static DEFINE_MUTEX(share_lock);
+
+/* All under share_lock. */
+static struct hint *hints;
+static size_t nr_hints;			/* a power of 2 */
+static struct twin *twins;
+static unsigned int nr_twins;
+static struct aerie_mem *at_mem;	/* where the pass is; NULL: at its start */
+static gfn_t at_gfn;
+
+/* ---- Groups and members ---------------------------------------------------------- */
+
+static struct aerie_group *group_get(const char *name)
+{
+	struct aerie_group *group;
+
+	list_for_each_entry(group, &groups, node) {
+		if (*name && !strcmp(group->name, name)) {
+			group->members++;
+			return group;
+		}
+	}
+	group = kzalloc(sizeof(*group), GFP_KERNEL);
+	if (!group)
+		return NULL;
+	strscpy(group->name, name, sizeof(group->name));
+	group->members = 1;
+	get_random_bytes(&group->seed, sizeof(group->seed));
+	list_add_tail(&group->node, &groups);
+	return group;
+}
+
+/* The next in the list of memories, NULL behind the last. */
+static struct aerie_mem *mem_next(struct aerie_mem *mem)
+{
+	if (mem->share_node.next == &mems)
+		return NULL;
+	return list_entry(mem->share_node.next, struct aerie_mem, share_node);
+}
+
+int aerie_share_join(struct aerie_mem *mem, const char *name)
+{
+	mutex_lock(&share_lock);
+	mem->group = group_get(name);
+	if (mem->group)
+		list_add_tail(&mem->share_node, &mems);
+	mutex_unlock(&share_lock);
+	if (!mem->group)
+		return -ENOMEM;
+	aerie_share_wake();
+	return 0;
+}
+
+void aerie_share_leave(struct aerie_mem *mem)
+{
+	size_t i;
+
+	if (!mem->group)
+		return;
+	mutex_lock(&share_lock);
+	if (at_mem == mem) {
+		at_mem = mem_next(mem);
+		at_gfn = 0;
+	}
+	list_del(&mem->share_node);
+	for (i = 0; i < nr_hints; i++)
+		if (hints[i].mem == mem)
+			hints[i].mem = NULL;
+	if (!--mem->group->members) {
+		list_del(&mem->group->node);
+		kfree(mem->group);
+	}
+	mem->group = NULL;
+	mutex_unlock(&share_lock);
+}
+
+bool aerie_share_idle(void)
+{
+	return list_empty(&mems);
+}
+
+void aerie_share_lock(void)
+{
+	mutex_lock(&share_lock);
+}
+
+void aerie_share_unlock(void)
+{
+	mutex_unlock(&share_lock);
+}
+
+/* ---- Hints -------------------------------------------------------------------------- */
+
+/* As many as there are pages; without memory it is done with fewer. */
+static void hints_size(void)
+{
+	struct aerie_mem *mem;
+	struct hint *bigger;
+	size_t pages = 1024;
+
+	list_for_each_entry(mem, &mems, share_node)
+		pages += atomic_long_read(&mem->resident);
+	pages = roundup_pow_of_two(pages);
+	if (pages <= nr_hints && pages >= nr_hints / 8)
+		return;
+	bigger = kvcalloc(pages, sizeof(*hints), GFP_KERNEL | __GFP_NOWARN);
+	if (!bigger)
+		return;
+	kvfree(hints);
+	hints = bigger;
+	nr_hints = pages;
+}
+
+static struct hint *hint_bucket(u64 hash)
+{
+	return &hints[hash & (nr_hints - 1) & ~(size_t)(HINT_WAYS - 1)];
+}
+
+static void hint_add(struct aerie_mem *mem, gfn_t gfn, u64 hash)
+{
+	struct hint *way = hint_bucket(hash), *to = &way[hash >> 62];
+	unsigned int i;
+
+	for (i = 0; i < HINT_WAYS; i++) {
+		if (!way[i].mem || way[i].hash == hash) {
+			to = &way[i];
+			break;
+		}
+	}
+	*to = (struct hint){ .hash = hash, .mem = mem, .gfn = gfn };
+}
+
+/*
+ * Another own frame, or page of a 2 MiB one, that had @hash and has not been written since;
+ * not @gfn itself.
+ */
+static struct aerie_mem *hint_find(const struct aerie_mem *mem, gfn_t gfn, u64 hash,
+				   struct aerie_leaf *leaf)
+{
+	struct hint *way = hint_bucket(hash);
+	unsigned int i;
+
+	for (i = 0; i < HINT_WAYS; i++) {
+		struct hint *hint = &way[i];
+		struct page *page;
+
+		if (!hint->mem || hint->hash != hash || hint->mem->group != mem->group ||
+		    (hint->mem == mem && hint->gfn == gfn))
+			continue;
+		if (!aerie_map_next(hint->mem, hint->gfn, leaf) || leaf->gfn > hint->gfn ||
+		    !aerie_map_has_hash(leaf))
+			continue;
+		page = leaf->page + (hint->gfn - leaf->gfn);
+		leaf->gfn = hint->gfn;
+		if (page_private(page) == hash)
+			return hint->mem;
+	}
+	return NULL;
+}
+
+/* ---- Collecting --------------------------------------------------------------------- */
+
+static u64 page_hash(const struct aerie_mem *mem, struct page *page)
+{
+	const void *kaddr = page_address(page);
+	u64 hash;
+
+	if (!memchr_inv(kaddr, 0, PAGE_SIZE))
+		return HASH_ZERO;
+	hash = xxh64(kaddr, PAGE_SIZE, mem->group->seed);
+	return hash == HASH_ZERO ? 1 : hash;
+}
+
+static struct twin *twin_hold(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
+{
+	struct twin *twin = &twins[nr_twins];
+
+	if (nr_twins == BATCH_TWINS || !aerie_map_hold(leaf))
+		return NULL;
+	nr_twins++;
+	*twin = (struct twin){ .mem = mem, .leaf = *leaf, .hash = hash };
+	return twin;
+}
+
+/* One that is held already. */
+static struct twin *twin_find(const struct aerie_mem *mem, gfn_t gfn)
+{
+	unsigned int i;
+
+	for (i = nr_twins; i; i--)
+		if (twins[i - 1].mem == mem && twins[i - 1].leaf.gfn == gfn)
+			return &twins[i - 1];
+	return NULL;
+}
+
+/* The other of a hint, held. */
+static struct twin *twin_other(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
+{
+	struct twin *twin = twin_find(mem, leaf->gfn);
+	gfn_t gfn = leaf->gfn;
+
+	if (twin)
+		return twin;
+	if (leaf->large && (aerie_map_split(mem, leaf) || !aerie_map_next(mem, gfn, leaf) ||
+			    leaf->gfn != gfn || !aerie_map_has_hash(leaf)))
+		return NULL;
+	return page_count(leaf->page) == 1 ? twin_hold(mem, leaf, hash) : NULL;
+}
+
+/* A small frame that has a hash: does anything equal it? */
+static void leaf_match(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
+{
+	struct aerie_shared *shared;
+	struct aerie_leaf other;
+	struct aerie_mem *with;
+	struct twin *twin;
+
+	if (hash == HASH_ZERO) {
+		twin = twin_hold(mem, leaf, hash);
+		if (twin)
+			twin->zero = true;
+		return;
+	}
+	shared = aerie_shared_find(mem->group, hash);
+	if (shared) {
+		twin = twin_hold(mem, leaf, hash);
+		if (twin)
+			twin->found = shared;
+		else
+			aerie_shared_put(shared);
+		return;
+	}
+	with = hint_find(mem, leaf->gfn, hash, &other);
+	if (!with) {
+		hint_add(mem, leaf->gfn, hash);
+		return;
+	}
+	/* Both or none; the other one has a place of its own to be found by. */
+	if (nr_twins + 2 > BATCH_TWINS)
+		return;
+	twin = twin_other(with, &other, hash);
+	if (!twin)
+		return;
+	if (twin_hold(mem, leaf, hash))
+		twins[nr_twins - 1].other = twin;
+}
+
+static void small_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
+{
+	switch (aerie_map_look(mem, leaf, flush)) {
+	case AERIE_SEEN_WRITTEN:
+		return;
+	case AERIE_SEEN_STILL:
+		if (page_count(leaf->page) != 1)
+			return;
+		set_page_private(leaf->page, page_hash(mem, leaf->page));
+		atomic_long_inc(&mem->hashed);
+		if (!aerie_map_hashed(leaf))
+			return;
+		break;
+	case AERIE_SEEN_HASHED:
+		if (page_count(leaf->page) != 1)
+			return;
+		break;
+	}
+	leaf_match(mem, leaf, page_private(leaf->page));
+}
+
+static bool has_twin(struct aerie_mem *mem, gfn_t gfn, u64 hash)
+{
+	struct aerie_shared *shared;
+	struct aerie_leaf other;
+
+	if (hash == HASH_ZERO)
+		return true;
+	shared = aerie_shared_find(mem->group, hash);
+	if (shared)
+		aerie_shared_put(shared);
+	return shared || hint_find(mem, gfn, hash, &other);
+}
+
+/* Returns true where it has been split: its pages are to be looked at then. */
+static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
+{
+	enum aerie_seen seen = aerie_map_look(mem, leaf, flush);
+	unsigned int i, found = 0;
+
+	if (seen == AERIE_SEEN_WRITTEN)
+		return false;
+	for (i = 0; i < AERIE_LARGE_PAGES; i++) {
+		struct page *page = leaf->page + i;
+
+		if (seen == AERIE_SEEN_STILL) {
+			set_page_private(page, page_hash(mem, page));
+			atomic_long_inc(&mem->hashed);
+			cond_resched();
+		}
+		if (has_twin(mem, leaf->gfn + i, page_private(page)))
+			found++;
+		else
+			hint_add(mem, leaf->gfn + i, page_private(page));
+	}
+	if (!aerie_map_hashed(leaf))
+		return false;
+	return found && found >= READ_ONCE(share_split) && !aerie_map_split(mem, leaf);
+}
+
+static void mem_flush(struct aerie_mem *mem)
+{
+	preempt_disable();
+	if (mem->flush)
+		mem->flush(mem);
+	preempt_enable();
+}
+
+/* Look at the next frames. Returns false at the end of a pass. */
+static bool collect(void)
+{
+	struct aerie_leaf leaf;
+	unsigned int looked = 0;
+	bool flush = false;
+
+	if (!at_mem) {
+		hints_size();
+		if (!nr_hints)
+			return false;
+		at_mem = list_first_entry(&mems, struct aerie_mem, share_node);
+		at_gfn = 0;
+	}
+	while (looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS &&
+	       aerie_map_next(at_mem, at_gfn, &leaf)) {
+		at_gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES : 1);
+		looked += leaf.large ? AERIE_LARGE_PAGES : 1;
+		if (!leaf.own)
+			continue;
+		if (!leaf.large)
+			small_look(at_mem, &leaf, &flush);
+		else if (large_look(at_mem, &leaf, &flush))
+			at_gfn = leaf.gfn;
+		cond_resched();
+	}
+	if (flush)
+		mem_flush(at_mem);
+	if (!looked) {
+		at_mem = mem_next(at_mem);
+		at_gfn = 0;
+	}
+	return at_mem;
+}
+
+/* ---- Comparing and sharing ------------------------------------------------------------ */
+
+static bool same(struct page *a, struct page *b)
+{
+	return !memcmp(page_address(a), page_address(b), PAGE_SIZE);
+}
+
+/* Flush each memory of which a twin says so. */
+static void twins_flush(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < nr_twins; i++) {
+		for (j = 0; twins[i].flush && j < i; j++)
+			if (twins[j].flush && twins[j].mem == twins[i].mem)
+				break;
+		if (twins[i].flush && j == i)
+			mem_flush(twins[i].mem);
+	}
+}
+
+/* From here on the content of what is still held does not change. */
+static void twins_protect(void)
+{
+	struct twin *twin;
+
+	synchronize_rcu();
+	aerie_mem_wait_holders();
+	for (twin = twins; twin < twins + nr_twins; twin++)
+		twin->flush = aerie_map_protect(twin->mem, &twin->leaf, &twin->dropped);
+	twins_flush();
+	for (twin = twins; twin < twins + nr_twins; twin++)
+		twin->dropped |= page_count(twin->leaf.page) != 1 || !aerie_map_held(&twin->leaf);
+}
+
+/* Let others hold the frame of a twin. Returns NULL where that cannot be. */
+static struct aerie_shared *twin_open(struct twin *twin)
+{
+	if (twin->made)
+		return twin->made;
+	twin->made = aerie_shared_make(twin->mem->group, twin->hash, twin->leaf.page);
+	if (!twin->made || aerie_map_share(twin->mem, &twin->leaf, twin->leaf.page))
+		return twin->made;
+	/* Written at the last moment: the reference is the map's, as before. */
+	get_page(twin->leaf.page);
+	aerie_shared_put(twin->made);
+	twin->made = NULL;
+	twin->dropped = true;
+	return NULL;
+}
+
+static bool twin_replace(struct twin *twin, struct page *page)
+{
+	if (!aerie_map_share(twin->mem, &twin->leaf, page)) {
+		twin->dropped = true;
+		return false;
+	}
+	twin->old = twin->leaf.page;
+	twin->flush = true;
+	return true;
+}
+
+/* @twin and its other one. */
+static void twins_join(struct twin *twin, struct twin *other)
+{
+	struct aerie_shared *shared;
+
+	if (other->dropped || other->old)
+		return;
+	if (!same(twin->leaf.page, other->leaf.page)) {
+		twin->dropped = true;
+		other->dropped = !other->made;
+		return;
+	}
+	shared = twin_open(other);
+	if (!shared)
+		return;
+	refcount_inc(&shared->holders);
+	if (!twin_replace(twin, shared->page))
+		aerie_shared_put(shared);
+}
+
+static void twin_resolve(struct twin *twin)
+{
+	struct page *page = twin->leaf.page;
+
+	if (twin->dropped || twin->made)
+		return;
+	if (twin->zero) {
+		if (memchr_inv(page_address(page), 0, PAGE_SIZE))
+			twin->dropped = true;
+		else
+			twin_replace(twin, aerie_frame_zero(false));
+	} else if (twin->found) {
+		if (!same(page, twin->found->page))
+			twin->dropped = true;
+		else if (twin_replace(twin, twin->found->page))
+			twin->found = NULL;	/* it is the gfn's now */
+	} else if (twin->other) {
+		twins_join(twin, twin->other);
+	}
+}
+
+static void twins_end(void)
+{
+	struct twin *twin;
+	bool old = false;
+
+	twins_flush();
+	for (twin = twins; twin < twins + nr_twins; twin++) {
+		old |= !!twin->old;
+		if (twin->found)
+			aerie_shared_put(twin->found);
+		if (!twin->old && !twin->made)
+			aerie_map_unhold(&twin->leaf, twin->dropped);
+	}
+	if (old) {
+		synchronize_rcu();
+		aerie_mem_wait_holders();
+	}
+	for (twin = twins; twin < twins + nr_twins; twin++)
+		if (twin->old)
+			put_page(twin->old);
+}
+
+bool aerie_share_batch(void)
+{
+	struct twin *twin;
+	bool more;
+
+	lockdep_assert_held(&share_lock);
+	if (!twins)
+		twins = kvcalloc(BATCH_TWINS, sizeof(*twins), GFP_KERNEL | __GFP_NOWARN);
+	if (!twins || list_empty(&mems))
+		return false;
+	nr_twins = 0;
+	more = collect();
+	if (!nr_twins)
+		return more;
+	twins_protect();
+	for (twin = twins; twin < twins + nr_twins; twin++)
+		twin->flush = false;
+	for (twin = twins; twin < twins + nr_twins; twin++) {
+		twin_resolve(twin);
+		cond_resched();
+	}
+	twins_end();
+	return more;
+}
+
+void aerie_share_free(void)
+{
+	kvfree(twins);
+	kvfree(hints);
+	twins = NULL;
+	hints = NULL;
+	nr_hints = 0;
+	at_mem = NULL;
+}
+
+/* ---- Figures ------------------------------------------------------------------------ */
+
+/* Call @fn for every shared frame that @mem holds. */
+static u64 for_each_shared(struct aerie_mem *mem, u64 (*fn)(struct aerie_shared *shared, u32 mark),
+			   u32 mark)
+{
+	struct aerie_leaf leaf;
+	u64 sum = 0;
+	gfn_t gfn;
+
+	lockdep_assert_held(&share_lock);
+	for (gfn = 0; aerie_map_next(mem, gfn, &leaf); gfn++) {
+		gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES - 1 : 0);
+		cond_resched();
+		/* A write may end it while it is looked at; what it was stays for this long. */
+		rcu_read_lock();
+		if (aerie_map_shared(&leaf))
+			sum += fn(aerie_shared_of(leaf.page), mark);
+		rcu_read_unlock();
+	}
+	return sum;
+}
+
+static u64 saved(struct aerie_shared *shared, u32 mark)
+{
+	u32 holders = refcount_read(&shared->holders);
+
+	return holders ? PAGE_SIZE - PAGE_SIZE / holders : 0;
+}
+
+/* The mark of a frame is who counted it last, and whether more than once. */
+static u64 mark_set(struct aerie_shared *shared, u32 mark)
+{
+	shared->mark = (shared->mark | 1) == (mark | 1) ? mark | 1 : mark;
+	return 0;
+}
+
+static u64 mark_count(struct aerie_shared *shared, u32 mark)
+{
+	return (shared->mark | 1) == (mark | 1);
+}
+
+static u64 mark_twice(struct aerie_shared *shared, u32 mark)
+{
+	return shared->mark == (mark | 1);
+}
+
+u64 aerie_share_saved(struct aerie_mem *mem)
+{
+	u64 sum = 0;
+
+	mutex_lock(&share_lock);
+	if (mem->group)
+		sum = for_each_shared(mem, saved, 0);
+	mutex_unlock(&share_lock);
+	return sum;
+}
+
+u64 aerie_share_with(struct aerie_mem *mem, struct aerie_mem *other)
+{
+	static u32 mark;
+	u64 sum = 0;
+
+	mutex_lock(&share_lock);
+	if (mem->group && mem->group == other->group) {
+		mark += 2;
+		for_each_shared(other, mark_set, mark);
+		sum = for_each_shared(mem, mem == other ? mark_twice : mark_count, mark);
+	}
+	mutex_unlock(&share_lock);
+	return sum;
+}

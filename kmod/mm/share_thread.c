@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The thread that looks for duplicates, and its budget: per cent of one processor.
+ *
+ * After each batch it sleeps for as long as makes its part of the time so small. Waiting
+ * for grace periods is sleep, too. A pass over all memory begins a second after the one
+ * before at the earliest: what is written more often is not worth sharing, and where
+ * nothing changes nothing is to be done.
+ */
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include "mm/share.h"
+
+#define PASS_NS		NSEC_PER_SEC
+
+static unsigned int budget = 5;
+static DECLARE_WAIT_QUEUE_HEAD(wait);
+static struct task_struct *thread;
+
+static int budget_set(const char *val, const struct kernel_param *kp)
+{
+	int err = param_set_uint_minmax(val, kp, 0, 100);
+
+	if (!err)
+		wake_up(&wait);
+	return err;
+}
+
+static const struct kernel_param_ops budget_ops = {
+	.set = budget_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(share_percent, &budget_ops, &budget, 0644);
+MODULE_PARM_DESC(share_percent, "of one processor, for finding duplicate pages of guests; 0: none");
+
+unsigned int aerie_share_budget(void)
+{
+	return READ_ONCE(budget);
+}
+
+void aerie_share_set_budget(unsigned int percent)
+{
+	WRITE_ONCE(budget, percent);
+	wake_up(&wait);
+}
+
+void aerie_share_wake(void)
+{
+	wake_up(&wait);
+}
+
+static bool has_work(void)
+{
+	return kthread_should_stop() || (READ_ONCE(budget) && !aerie_share_idle());
+}
+
+/* Until @end, or the thread is to stop or has another budget. */
+static void rest_until(u64 end, unsigned int percent)
+{
+	s64 left = end - ktime_get_ns();
+
+	if (left > 0)
+		wait_event_idle_timeout(wait, kthread_should_stop() || READ_ONCE(budget) != percent,
+					nsecs_to_jiffies(left) + 1);
+}
+
+static int share_run(void *unused)
+{
+	u64 pass = ktime_get_ns();
+
+	while (!kthread_should_stop()) {
+		u64 start = ktime_get_ns(), used = current->se.sum_exec_runtime;
+		unsigned int percent = READ_ONCE(budget);
+		bool more;
+
+		if (!percent || aerie_share_idle()) {
+			wait_event_idle(wait, has_work());
+			continue;
+		}
+		aerie_share_lock();
+		more = aerie_share_batch();
+		aerie_share_unlock();
+		if (!more) {
+			rest_until(pass + PASS_NS, percent);
+			pass = ktime_get_ns();
+		}
+		cond_resched();
+		used = current->se.sum_exec_runtime - used;
+		rest_until(start + div_u64(used * 100, percent), percent);
+	}
+	return 0;
+}
+
+int aerie_share_start(void)
+{
+	thread = kthread_run(share_run, NULL, "aerie-share");
+	return PTR_ERR_OR_ZERO(thread);
+}
+
+void aerie_share_stop(void)
+{
+	kthread_stop(thread);
+}

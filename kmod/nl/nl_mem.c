@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* MEM_GET, SHARE_SET, SHARE_GET: what guest memory is, and what of it is shared with whom. */
+#include "compat.h"
+#include "nl.h"
+
+static int put_bytes(struct sk_buff *skb, int attr, const atomic_long_t *pages)
+{
+	return nla_put_u64_64bit(skb, attr, (u64)atomic_long_read(pages) << PAGE_SHIFT,
+				 AERIE_A_PAD);
+}
+
+static int put_u64(struct sk_buff *skb, int attr, u64 val)
+{
+	return nla_put_u64_64bit(skb, attr, val, AERIE_A_PAD);
+}
+
+static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
+{
+	struct aerie_mem *mem = &vm->mem;
+	u64 tables = atomic_long_read(&mem->nodes) + atomic_long_read(&mem->npt.tables);
+	int err;
+
+	err = nla_put_string(skb, AERIE_A_NAME, vm->config.name) ?:
+	      put_u64(skb, AERIE_A_MEMORY, vm->config.memory_bytes) ?:
+	      put_bytes(skb, AERIE_A_RESIDENT, &mem->resident) ?:
+	      put_bytes(skb, AERIE_A_LARGE, &mem->large) ?:
+	      put_bytes(skb, AERIE_A_ZERO, &mem->zero) ?:
+	      put_bytes(skb, AERIE_A_SHARED, &mem->shared) ?:
+	      put_u64(skb, AERIE_A_SAVED, aerie_share_saved(mem)) ?:
+	      put_u64(skb, AERIE_A_TABLES, tables << PAGE_SHIFT) ?:
+	      put_u64(skb, AERIE_A_BROKEN, atomic_long_read(&mem->broken)) ?:
+	      put_u64(skb, AERIE_A_HASHED, atomic_long_read(&mem->hashed));
+	if (!err && *vm->config.share_group)
+		err = nla_put_string(skb, AERIE_A_SHARE_GROUP, vm->config.share_group);
+	return err;
+}
+
+int aerie_nl_mem_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	struct aerie_vm *vm;
+	int err = -ENOMEM;
+	void *hdr;
+
+	vm = aerie_nl_vm(info);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (msg)
+		err = mem_fill(msg, vm);
+	aerie_vm_put(vm);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* cb->args[0] is the lowest id not told yet: VMs that come and go do no harm. */
+int aerie_nl_mem_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct aerie_vm *vm;
+	int err = 0;
+	void *hdr;
+
+	while (!err && (vm = aerie_vm_next(cb->args[0])) != NULL) {
+		err = -EMSGSIZE;
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &aerie_nl_family, NLM_F_MULTI, AERIE_CMD_MEM_GET);
+		if (hdr)
+			err = mem_fill(skb, vm);
+		if (!err) {
+			genlmsg_end(skb, hdr);
+			cb->args[0] = (u64)vm->id + 1;
+		} else if (hdr) {
+			genlmsg_cancel(skb, hdr);
+		}
+		aerie_vm_put(vm);
+	}
+	return skb->len ? skb->len : err;
+}
+
+int aerie_nl_share_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (!msg)
+		return -ENOMEM;
+	if (info->attrs[AERIE_A_SHARE_PERCENT])
+		aerie_share_set_budget(nla_get_u32(info->attrs[AERIE_A_SHARE_PERCENT]));
+	if (nla_put_u32(msg, AERIE_A_SHARE_PERCENT, aerie_share_budget())) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* cb->args[1] is the VM that is asked about. */
+int aerie_nl_share_dump_start(struct netlink_callback *cb)
+{
+	struct nlattr *name = compat_genl_dump_attrs(cb)[AERIE_A_NAME];
+	struct aerie_vm *vm;
+
+	if (!name) {
+		NL_SET_ERR_MSG(cb->extack, "the name of the VM is missing");
+		return -EINVAL;
+	}
+	vm = aerie_vm_find(nla_data(name));
+	if (!vm) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, name, "no such VM");
+		return -ENOENT;
+	}
+	cb->args[1] = (long)vm;
+	return 0;
+}
+
+int aerie_nl_share_dump_done(struct netlink_callback *cb)
+{
+	if (cb->args[1])
+		aerie_vm_put((struct aerie_vm *)cb->args[1]);
+	return 0;
+}
+
+/* Pages of @vm that @other holds as well. */
+static int share_fill(struct sk_buff *skb, struct netlink_callback *cb, struct aerie_vm *vm,
+		      struct aerie_vm *other)
+{
+	u64 pages = aerie_share_with(&vm->mem, &other->mem);
+	void *hdr;
+
+	if (!pages)
+		return 0;
+	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &aerie_nl_family, NLM_F_MULTI, AERIE_CMD_SHARE_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_string(skb, AERIE_A_NAME, other->config.name) ||
+	    put_u64(skb, AERIE_A_SHARED, pages << PAGE_SHIFT)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+int aerie_nl_share_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct aerie_vm *other;
+	int err = 0;
+
+	while (!err && (other = aerie_vm_next(cb->args[0])) != NULL) {
+		err = share_fill(skb, cb, (struct aerie_vm *)cb->args[1], other);
+		if (!err)
+			cb->args[0] = (u64)other->id + 1;
+		aerie_vm_put(other);
+	}
+	return skb->len ? skb->len : err;
+}

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+/*
+ * Guest memory against a model: four VMs with both vendors' tables, of which three share,
+ * and whatever guests, the host and devices do, in any order, also in the middle of what the
+ * scanner does, and with allocations that fail. The model is an array of bytes a VM. A
+ * guest's processors keep what they have once translated until they are told to flush.
+ */
+#include "ktap.h"
+#include "shim.h"
+#include "mm/map.h"
+#include "mm/share.h"
+
+int shim_fail_alloc;
+int aerie_share_start(void) { return 0; }
+void aerie_share_stop(void) { }
+void aerie_share_wake(void) { }
+
+#define BYTES	(7u << 20)
+#define PAGES	(BYTES / PAGE_SIZE)
+#define MEMS	4
+#define CPUS	2
+#define TLB	64
+#define PINS	6
+
+struct translation {
+	bool valid, writable, dirty;
+	gfn_t gfn;
+	u8 *page;
+};
+
+static struct vm {
+	struct aerie_mem mem;
+	u8 *model;
+	struct translation tlb[CPUS][TLB];
+} vms[MEMS];
+
+static struct {
+	struct vm *vm;		/* NULL: none */
+	gpa_t gpa;
+	bool write;
+	struct bio_vec seg;
+} pins[PINS];
+
+static u64 seed;
+static bool quiet;		/* nobody interferes */
+static unsigned int depth;	/* of operations: a flush within one is that of a break */
+static bool busy;		/* in one: nobody may wait for another */
+static unsigned long shares, breaks, faults;
+
+static u64 rnd(u64 n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (seed >> 11) % n;
+}
+
+static struct vm *some_vm(void)
+{
+	return &vms[rnd(MEMS)];
+}
+
+/* Mostly the same few, and always RAM. */
+static gpa_t some_page(void)
+{
+	u64 page = !rnd(16) ? rnd(PAGES) : (rnd(2) ? 1024 : 8) + rnd(4);
+
+	return (page >= 0xa0 && page < 0xc0 ? page - 0xa0 : page) * PAGE_SIZE;
+}
+
+/* The entry that maps @gpa, its level in @level; NULL for none. */
+static u64 *walk(struct vm *vm, gpa_t gpa, unsigned int *level)
+{
+	const struct aerie_pte_ops *ops = vm->mem.npt.ops;
+	u64 *table = vm->mem.npt.root, *p;
+
+	for (*level = vm->mem.npt.levels; ; --*level) {
+		p = &table[gpa >> (12 + 9 * (*level - 1)) & 511];
+		if (!ops->present(*p))
+			return NULL;
+		if (*level == 1 || ops->large(*p, *level))
+			return p;
+		table = __va(ops->pfn(*p) << PAGE_SHIFT);
+	}
+}
+
+/* What the processor does to say that a page has been written. */
+static u64 dirty_bit(const struct vm *vm)
+{
+	return vm->mem.npt.ops == &aerie_pte_npt4 ? 1u << 6 :
+	       vm->mem.npt.ops->has_ad ? 1u << 9 : 0;
+}
+
+/* A processor translates. NULL where that faults. */
+static u8 *translate(struct vm *vm, unsigned int cpu, gpa_t gpa, bool write)
+{
+	struct translation *t = &vm->tlb[cpu][(gpa >> PAGE_SHIFT) % TLB];
+	const struct aerie_pte_ops *ops = vm->mem.npt.ops;
+	unsigned int level;
+	u64 *p, pfn;
+
+	if (t->valid && t->gfn == gpa >> PAGE_SHIFT && (!write || (t->writable && t->dirty)))
+		return t->page;
+	p = walk(vm, gpa, &level);
+	if (!p || (write && !ops->writable(*p)))
+		return NULL;
+	if (write)
+		*p |= dirty_bit(vm);
+	pfn = ops->pfn(*p) + (level == 2 ? gpa >> PAGE_SHIFT & 511 : 0);
+	*t = (struct translation){ .valid = true, .writable = ops->writable(*p), .dirty = write,
+				   .gfn = gpa >> PAGE_SHIFT, .page = __va(pfn << PAGE_SHIFT) };
+	return t->page;
+}
+
+/* A guest reads or writes eight bytes. False where it cannot, for want of memory. */
+static bool guest_access(struct vm *vm, gpa_t gpa, bool write, u64 val)
+{
+	unsigned int cpu = rnd(CPUS);
+	u8 *page;
+
+	while (!(page = translate(vm, cpu, gpa, write))) {
+		vm->tlb[cpu][(gpa >> PAGE_SHIFT) % TLB].valid = false;
+		faults++;
+		if (aerie_mem_fault(&vm->mem, gpa, write ? AERIE_ACC_WRITE : AERIE_ACC_READ,
+				    busy ? GFP_NOWAIT : GFP_KERNEL))
+			return false;
+	}
+	if (write) {
+		memcpy(page + gpa % PAGE_SIZE, &val, 8);
+		memcpy(vm->model + gpa, &val, 8);
+	} else {
+		EXPECT(!memcmp(page + gpa % PAGE_SIZE, vm->model + gpa, 8));
+	}
+	return true;
+}
+
+static void one_op(void);
+
+/* Others go on until all have flushed, and do not see anything of what is under way. */
+static void flush(struct aerie_mem *mem)
+{
+	struct vm *vm = container_of(mem, struct vm, mem);
+	bool was = busy;
+	unsigned int i;
+
+	busy = depth;
+	for (i = quiet || was || rnd(2) ? 0 : rnd(12); i; i--)
+		one_op();
+	busy = was;
+	memset(vm->tlb, 0, sizeof(vm->tlb));
+}
+
+/* Content that others are likely to have as well; kind 0 is zeroes. */
+static void pattern(u8 *page, unsigned int kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE; i++)
+		page[i] = kind * (i + kind);
+}
+
+static void host_write(struct vm *vm, gpa_t gpa, const void *buf, size_t len)
+{
+	if (!aerie_mem_write(&vm->mem, gpa, buf, len, busy || rnd(2) ? GFP_NOWAIT : GFP_KERNEL))
+		memcpy(vm->model + gpa, buf, len);
+}
+
+static void pin_some(void)
+{
+	unsigned int i = rnd(PINS);
+	u32 len = (1 + rnd(3)) * PAGE_SIZE;
+	struct vm *vm = some_vm();
+	gpa_t gpa = some_page();
+	bool write = rnd(2);
+	struct bio_vec seg;
+
+	if (pins[i].vm) {
+		aerie_mem_unpin(&pins[i].seg);
+		pins[i].vm = NULL;
+		return;
+	}
+	if (aerie_mem_pin(&vm->mem, gpa, len, write, &seg))
+		return;
+	EXPECT(write || !memcmp(seg.bv_page, vm->model + gpa, seg.bv_len));
+	pins[i].vm = vm;
+	pins[i].gpa = gpa;
+	pins[i].write = write;
+	pins[i].seg = seg;
+}
+
+static void pin_use(void)
+{
+	unsigned int i = rnd(PINS), at;
+	u8 *bytes = (u8 *)pins[i].seg.bv_page;
+
+	if (!pins[i].vm)
+		return;
+	at = rnd(pins[i].seg.bv_len);
+	if (pins[i].write)
+		pins[i].vm->model[pins[i].gpa + at] = bytes[at] = rnd(256);
+	else
+		at += bytes[at];	/* it is there */
+}
+
+static void one_op(void)
+{
+	struct vm *vm = some_vm();
+	gpa_t gpa = some_page();
+	u8 page[PAGE_SIZE];
+	u64 old, val;
+	unsigned int i;
+
+	depth++;
+	if (!rnd(50))
+		shim_fail_alloc = 1 + rnd(4);
+	switch (rnd(16)) {
+	case 0 ... 4:
+		guest_access(vm, gpa + 8 * rnd(512), false, 0);
+		break;
+	case 5 ... 6:
+		guest_access(vm, gpa + 8 * rnd(512), true, rnd(4));
+		break;
+	case 7 ... 8:
+		pattern(page, rnd(5));
+		for (i = 0; i < PAGE_SIZE; i += 8) {
+			memcpy(&val, page + i, 8);
+			if (!guest_access(vm, gpa + i, true, val))
+				break;
+		}
+		break;
+	case 9:
+		pattern(page, rnd(5));
+		host_write(vm, gpa, page, PAGE_SIZE);
+		break;
+	case 10:
+		val = rnd(4);
+		host_write(vm, gpa + 8 * rnd(512), &val, 8);
+		break;
+	case 11:
+		gpa += 8 * rnd(512);
+		memcpy(&old, vm->model + gpa, 8);
+		val = rnd(4);
+		if (aerie_mem_cmpxchg(&vm->mem, gpa, 8, &old, val,
+				      busy ? GFP_NOWAIT : GFP_KERNEL) == 1)
+			memcpy(vm->model + gpa, &val, 8);
+		break;
+	case 12:
+		EXPECT_EQ(aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, GFP_NOWAIT), 0);
+		EXPECT(!memcmp(page, vm->model + gpa, PAGE_SIZE));
+		break;
+	case 13:
+		if (!busy)
+			pin_some();
+		break;
+	default:
+		pin_use();
+	}
+	shim_fail_alloc = 0;
+	depth--;
+}
+
+/* Others go on until a grace period is over. */
+void shim_grace(void)
+{
+	unsigned int i;
+
+	for (i = quiet || rnd(2) ? 0 : rnd(12); i; i--)
+		one_op();
+}
+
+static bool scanning;
+
+/* Or do something at the last moment. */
+void shim_locking(void)
+{
+	unsigned int i;
+
+	if (!scanning || depth || quiet || rnd(16))
+		return;
+	for (i = 1 + rnd(8); i; i--)
+		one_op();
+}
+
+static void batches(void)
+{
+	unsigned int i;
+
+	aerie_share_lock();
+	if (!rnd(10))
+		shim_fail_alloc = 1 + rnd(6);
+	scanning = true;
+	for (i = 1 + rnd(40); i && aerie_share_batch(); i--)
+		;
+	scanning = false;
+	shim_fail_alloc = 0;
+	aerie_share_unlock();
+}
+
+static void verify(struct vm *vm)
+{
+	long own = 0, zero = 0, shared = 0, pages;
+	struct aerie_leaf leaf;
+	u8 page[PAGE_SIZE];
+	gpa_t gpa;
+	gfn_t gfn;
+
+	for (gpa = 0; gpa < BYTES; gpa += PAGE_SIZE) {
+		if (!aerie_mem_is_ram(&vm->mem, gpa, PAGE_SIZE))
+			continue;
+		aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, GFP_NOWAIT);
+		if (memcmp(page, vm->model + gpa, PAGE_SIZE)) {
+			printf("# VM %ld, page 0x%llx\n", vm - vms, (unsigned long long)gpa);
+			EXPECT(!"the content is the model's");
+			exit(1);
+		}
+	}
+	for (gfn = 0; aerie_map_next(&vm->mem, gfn, &leaf); gfn = leaf.gfn + pages) {
+		pages = leaf.large ? 512 : 1;
+		if (leaf.own)
+			own += pages;
+		else if (aerie_map_shared(&leaf))
+			shared += pages;
+		else
+			zero += pages;
+		if (aerie_map_shared(&leaf))
+			EXPECT(aerie_shared_of(leaf.page)->group == vm->mem.group);
+	}
+	EXPECT_EQ(own, atomic_long_read(&vm->mem.resident));
+	EXPECT_EQ(zero, atomic_long_read(&vm->mem.zero));
+	EXPECT_EQ(shared, atomic_long_read(&vm->mem.shared));
+}
+
+static void vm_clear(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < PINS; i++) {
+		if (pins[i].vm == vm)
+			aerie_mem_unpin(&pins[i].seg);
+		if (pins[i].vm == vm)
+			pins[i].vm = NULL;
+	}
+	shares += atomic_long_read(&vm->mem.shared);
+	memset(vm->tlb, 0, sizeof(vm->tlb));
+	aerie_mem_clear(&vm->mem);
+	memset(vm->model, 0, BYTES);
+}
+
+static void vm_create(struct vm *vm, const struct aerie_pte_ops *ops, const char *group)
+{
+	EXPECT_EQ(aerie_mem_init(&vm->mem, BYTES, ops), 0);
+	vm->mem.flush = flush;
+	EXPECT_EQ(aerie_share_join(&vm->mem, group), 0);
+	vm->model = calloc(1, BYTES);
+	memset(vm->tlb, 0, sizeof(vm->tlb));
+}
+
+static void vm_destroy(struct vm *vm)
+{
+	vm_clear(vm);
+	breaks += atomic_long_read(&vm->mem.broken);
+	aerie_mem_fini(&vm->mem);
+	free(vm->model);
+}
+
+/* Before and after it nothing is there but the large frame of zeroes. */
+static void setup(u64 with)
+{
+	static struct aerie_pte_ops small;
+
+	seed = with;
+	quiet = false;
+	small = aerie_pte_ept_ad;
+	small.no_large = true;
+	EXPECT_EQ(aerie_mm_init(), 0);
+	vm_create(&vms[0], &aerie_pte_npt4, "a");
+	vm_create(&vms[1], &aerie_pte_ept, "a");
+	vm_create(&vms[2], &small, "a");
+	vm_create(&vms[3], &aerie_pte_ept_ad, "");
+}
+
+static void teardown(void)
+{
+	int i;
+
+	quiet = true;
+	for (i = 0; i < MEMS; i++)
+		vm_destroy(&vms[i]);
+	aerie_mm_exit();
+	EXPECT(!shim_rcu);
+	EXPECT_EQ(shim_nr_pages, 1);	/* the shim's own page of zeroes */
+}
+
+TEST(anything_in_any_order)
+{
+	unsigned int run, i;
+
+	ZERO_PAGE(0);
+	for (run = 0; run < 6; run++) {
+		shim_hash_shift = run % 2 ? 60 : 0;
+		setup(0x123456789 + run);
+		for (i = 0; i < 6000; i++) {
+			one_op();
+			if (!rnd(6))
+				batches();
+			if (!rnd(4000))
+				vm_clear(some_vm());
+			if (!rnd(3000))
+				verify(some_vm());
+		}
+		for (i = 0; i < MEMS; i++)
+			verify(&vms[i]);
+		teardown();
+	}
+	shim_hash_shift = 0;
+	printf("# %lu pages shared at the end, %lu broken, %lu faults\n", shares, breaks, faults);
+	EXPECT(shares > 100);
+	EXPECT(breaks > 1000);
+}
+
+/* Whole passes, nobody interfering. */
+static void passes(unsigned int nr)
+{
+	while (nr) {
+		aerie_share_lock();
+		nr -= !aerie_share_batch();
+		aerie_share_unlock();
+	}
+}
+
+static void put_pattern(struct vm *vm, gpa_t gpa, unsigned int kind)
+{
+	u8 page[PAGE_SIZE];
+
+	pattern(page, kind);
+	EXPECT_EQ(aerie_mem_write(&vm->mem, gpa, page, PAGE_SIZE, GFP_KERNEL), 0);
+	memcpy(vm->model + gpa, page, PAGE_SIZE);
+}
+
+TEST(equal_pages_become_one)
+{
+	unsigned int i;
+	u64 one = 1;
+
+	setup(1);
+	quiet = true;
+	for (i = 0; i < 8; i++) {
+		put_pattern(&vms[0], i * PAGE_SIZE, 1 + i % 4);
+		put_pattern(&vms[1], i * PAGE_SIZE, 1 + i % 4);
+		put_pattern(&vms[3], i * PAGE_SIZE, 1 + i % 4);
+	}
+	put_pattern(&vms[0], 0x20000, 0);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 8);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.zero), 1);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.resident), 0);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.resident), 0);
+	/* The one of its own shares within itself, and with nobody. */
+	EXPECT_EQ(atomic_long_read(&vms[3].mem.shared), 8);
+	EXPECT_EQ(aerie_share_with(&vms[0].mem, &vms[1].mem), 8);
+	EXPECT_EQ(aerie_share_with(&vms[0].mem, &vms[0].mem), 8);
+	EXPECT_EQ(aerie_share_with(&vms[0].mem, &vms[3].mem), 0);
+	EXPECT_EQ(aerie_share_with(&vms[0].mem, &vms[2].mem), 0);
+	/* Four frames of four holders each. */
+	EXPECT_EQ(aerie_share_saved(&vms[0].mem), 8 * (PAGE_SIZE - PAGE_SIZE / 4));
+	for (i = 0; i < MEMS; i++)
+		verify(&vms[i]);
+	/* Nothing has changed: nothing is hashed again. */
+	i = atomic_long_read(&vms[0].mem.hashed);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.hashed), i);
+	/* A write is of one VM alone. */
+	EXPECT_EQ(aerie_mem_write(&vms[0].mem, 8, &one, 8, GFP_KERNEL), 0);
+	memcpy(vms[0].model + 8, &one, 8);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.broken), 1);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 7);
+	verify(&vms[0]);
+	verify(&vms[1]);
+	/* Unpinned for writing it would be shared again. */
+	put_pattern(&vms[0], 0, 1);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 8);
+	teardown();
+}
+
+TEST(pinned_pages_are_left_alone)
+{
+	struct bio_vec seg;
+
+	setup(2);
+	quiet = true;
+	put_pattern(&vms[0], 0, 1);
+	put_pattern(&vms[1], 0, 1);
+	EXPECT_EQ(aerie_mem_pin(&vms[0].mem, 0, PAGE_SIZE, true, &seg), 0);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 0);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.shared), 0);
+	aerie_mem_unpin(&seg);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 1);
+	/* For reading a shared page will do, for writing it gets one of its own. */
+	EXPECT_EQ(aerie_mem_pin(&vms[0].mem, 0, PAGE_SIZE, false, &seg), 0);
+	aerie_mem_unpin(&seg);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 1);
+	EXPECT_EQ(aerie_mem_pin(&vms[0].mem, 0, PAGE_SIZE, true, &seg), 0);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 0);
+	aerie_mem_unpin(&seg);
+	teardown();
+}
+
+TEST(large_frames_are_split_where_it_pays)
+{
+	unsigned int i;
+
+	setup(3);
+	quiet = true;
+	/* Of one all pages are different, but few; of the other many are zeroes. */
+	for (i = 0; i < 512; i++) {
+		u64 val = i + 1;
+
+		put_pattern(&vms[0], (4u << 20) + i * PAGE_SIZE, 0);
+		aerie_mem_write(&vms[0].mem, (2u << 20) + i * PAGE_SIZE, &val, 8, GFP_KERNEL);
+	}
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.large), 1024);
+	passes(5);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.zero), 512);
+	EXPECT(atomic_long_read(&vms[0].mem.large) == 512);
+	teardown();
+}
+
+TEST(who_holds_memory_keeps_what_it_has_found)
+{
+	size_t len = PAGE_SIZE;
+	void *addr;
+	u64 val = 7;
+	int held;
+
+	setup(4);
+	quiet = true;
+	put_pattern(&vms[0], 0, 1);
+	put_pattern(&vms[1], 0, 1);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 1);
+	held = aerie_mem_hold();
+	EXPECT_EQ(aerie_mem_span(&vms[0].mem, 0, false, &addr, &len, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_write(&vms[0].mem, 0, &val, 8, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_write(&vms[1].mem, 0, &val, 8, GFP_KERNEL), 0);
+	synchronize_rcu();
+	EXPECT(!memcmp(addr, vms[0].model, PAGE_SIZE));
+	aerie_mem_release(held);
+	teardown();
+}
