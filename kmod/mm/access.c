@@ -14,12 +14,12 @@
 
 DEFINE_STATIC_SRCU(holders);
 
-int aerie_mem_hold(void)
+int aerie_mem_hold(void) __acquires(&holders)
 {
 	return srcu_read_lock(&holders);
 }
 
-void aerie_mem_release(int held)
+void aerie_mem_release(int held) __releases(&holders)
 {
 	srcu_read_unlock(&holders, held);
 }

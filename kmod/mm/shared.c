@@ -105,6 +105,7 @@ void aerie_shared_put(struct aerie_shared *shared)
 {
 	if (!refcount_dec_and_lock(&shared->holders, &shared_lock))
 		return;
+	__acquire(&shared_lock);	/* sparse does not see that it has been */
 	hlist_del(&shared->node);
 	spin_unlock(&shared_lock);
 	call_rcu(&shared->rcu, shared_free);
