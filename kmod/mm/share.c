@@ -587,9 +587,10 @@ void aerie_share_free(void)
 
 /* ---- Figures ------------------------------------------------------------------------ */
 
-/* Call @fn for every shared frame that @mem holds. */
-static u64 for_each_shared(struct aerie_mem *mem, u64 (*fn)(struct aerie_shared *shared, u32 mark),
-			   u32 mark)
+typedef u64 shared_fn(struct aerie_shared *shared, u32 mark);
+
+/* Call @fn for every shared frame that @mem holds. Returns the sum of what it returns. */
+static u64 for_each_shared(struct aerie_mem *mem, shared_fn *fn, u32 mark)
 {
 	struct aerie_leaf leaf;
 	u64 sum = 0;

@@ -44,7 +44,7 @@ still() {
 check "three guests" eval 'still a g && still b g && still c'
 shared() {
 	for each in a b c; do
-		[ "$(mem "$(vm $each)" shared)" -gt 4000000 ] || return
+		[ "$(mem "$(vm "$each")" shared)" -gt 4000000 ] || return
 	done
 }
 check "share" soon 60 shared
@@ -62,7 +62,15 @@ hashed_once() {
 	[ "$(mem "$(vm a)" hashed)" = "$before" ]
 }
 check "in the end nothing is hashed any more" soon 30 hashed_once
-check "they go on" eval 'aerie resume -q "$(vm a)" && aerie resume -q "$(vm b)" && aerie resume -q "$(vm c)"'
-check "and keep their content" eval 'passed a && passed b && passed c'
+each_of_three() {
+	for each in a b c; do
+		"$@" "$each" || return
+	done
+}
+go_on() {
+	aerie resume -q "$(vm "$1")"
+}
+check "they go on" each_of_three go_on
+check "and keep their content" each_of_three passed
 check "what is wrong is refused" says 2 "is not 0 to 100" aerie share --budget 101
 finish
