@@ -587,10 +587,9 @@ void aerie_share_free(void)
 
 /* ---- Figures ------------------------------------------------------------------------ */
 
-typedef u64 shared_fn(struct aerie_shared *shared, u32 mark);
-
-/* Call @fn for every shared frame that @mem holds. Returns the sum of what it returns. */
-static u64 for_each_shared(struct aerie_mem *mem, shared_fn *fn, u32 mark)
+/* The sum of what @fn says of every shared frame that @mem holds. */
+static u64 shared_sum(struct aerie_mem *mem, u64 (*fn)(struct aerie_shared *shared, u32 mark),
+		      u32 mark)
 {
 	struct aerie_leaf leaf;
 	u64 sum = 0;
@@ -639,7 +638,7 @@ u64 aerie_share_saved(struct aerie_mem *mem)
 
 	mutex_lock(&share_lock);
 	if (mem->group)
-		sum = for_each_shared(mem, saved, 0);
+		sum = shared_sum(mem, saved, 0);
 	mutex_unlock(&share_lock);
 	return sum;
 }
@@ -652,8 +651,8 @@ u64 aerie_share_with(struct aerie_mem *mem, struct aerie_mem *other)
 	mutex_lock(&share_lock);
 	if (mem->group && mem->group == other->group) {
 		mark += 2;
-		for_each_shared(other, mark_set, mark);
-		sum = for_each_shared(mem, mem == other ? mark_twice : mark_count, mark);
+		shared_sum(other, mark_set, mark);
+		sum = shared_sum(mem, mem == other ? mark_twice : mark_count, mark);
 	}
 	mutex_unlock(&share_lock);
 	return sum;
