@@ -21,7 +21,7 @@ settle() {
 	done
 	# What kfree_rcu() has gathered, of those files too, goes with caches or 5 s later.
 	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
+	sleep "${GUEST_SLOW:-1}"
 }
 
 # Pages in use by the kernel: all but free ones and those of files and programs.
