@@ -79,7 +79,7 @@ check "it has gone from the guest" said "left /dev/vdb"
 check "and from debugfs" eval "! debugfs disk0"
 check "attach it for writing" says 0 "$v: disk0 attached, in PCI slot 2" \
 	aerie attach "$v" disk "$one,serial=late-one"
-say "sleep 1; cat /sys/block/vda/serial; dd if=/dev/urandom of=/dev/vda bs=1M count=4 2>/dev/null; sync"
+say "sleep 1; cat /sys/block/vda/serial; echo; dd if=/dev/urandom of=/dev/vda bs=1M count=4 2>/dev/null; sync"
 check "the guest sees it" said "late-one"
 say "dd if=/dev/vda bs=1M count=4 2>/dev/null | md5sum; grep -c virtio.-req /proc/interrupts | sed s/^/vectors/"
 check "and uses it by messages, one a queue" said "vectors4"
