@@ -37,13 +37,13 @@ span=5
 [ "$SLOW" -lt 10 ] || span=1	# a second takes a minute there
 even_time() {
 	from=$(now)
-	tell "$1" 'read up rest </proc/uptime; echo "from $up"'
-	soon 30 seen "$1" "from " || return 1
+	tell "$1" 'read up rest </proc/uptime; echo "at$((0 + 1)) $up"'
+	soon 30 seen "$1" "at1 " || return 1
 	sleep "$span"
-	tell "$1" 'read up rest </proc/uptime; echo "to $up"'
-	soon 30 seen "$1" "to " || return 1
+	tell "$1" 'read up rest </proc/uptime; echo "at$((1 + 1)) $up"'
+	soon 30 seen "$1" "at2 " || return 1
 	tr -d '\r' <"$SCRATCH/$1.log" | awk -v host="$(since "$from")" -v span="$span" '
-		$1 == "from" { from = $2 } $1 == "to" { to = $2 }
+		$1 == "at1" { from = $2 } $1 == "at2" { to = $2 }
 		END { guest = (to - from) * 100
 			print "# guest " guest "/100 s, host " host "/100 s"
 			exit !(from && guest > span * 60 && guest < host * 1.2) }'

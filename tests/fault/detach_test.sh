@@ -118,7 +118,7 @@ measured_rounds() {
 	started=$(now)
 	go_round "$rounds" || return 1
 	echo "# $rounds rounds in $(since "$started")/100 s"
-	pages_used "$SCRATCH/after"
+	pages_used_after
 }
 rounds=$(rounds 1000 20)
 check "10 rounds to warm up" go_round 10

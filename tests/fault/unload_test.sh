@@ -49,7 +49,7 @@ measured_rounds() {
 	started=$(now)
 	go_round 1 "$rounds" || return 1
 	echo "# $(($(since "$started") / rounds))/100 s a round"
-	pages_used "$SCRATCH/after"
+	pages_used_after
 }
 
 check "unload" /sbin/rmmod aerie
