@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* aerie mem and aerie share: what guest memory is, and what of it is shared with whom. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -204,6 +205,11 @@ static enum status share_with(const struct args *args, const struct conn *conn)
 	name = vm_resolve(conn, args->operand[0], buf);
 	put_str(msg, AERIE_A_NAME, name);
 	status = conn_call(conn, msg, read_with, table, &e);
+	/* Older kernels do not pass on which attribute a dump is refused for. */
+	if (status != STATUS_OK && e.err == ENOENT) {
+		e.attr = AERIE_A_NAME;
+		status = STATUS_NO_VM;
+	}
 	if (status != STATUS_OK)
 		fail(name, "cannot tell with whom it shares", &e);
 	else if (args_has(args, "json"))
