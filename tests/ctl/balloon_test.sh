@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The memory balloon: a Linux guest with its stock driver hands memory in, gets it back and
+# lets go of what it has freed; the host has it then. What is refused.
+# shellcheck disable=SC2317 # check runs what looks unused
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
+need_guest
+on_exit "destroy_mine"
+plan 19
+
+v=$(vm a)
+MB=1048576
+# number COMMAND KEY: from the VM's JSON.
+number() {
+	aerie "$1" "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$2\": *\\([0-9]*\\).*/\\1/p"
+}
+resident() {
+	number mem resident
+}
+ballooned() {
+	[ "$(number balloon ballooned)" = $(($1 * MB)) ]
+}
+say() {
+	echo "$1" >"/dev/$(field "$v" tty)"
+}
+said() {
+	soon 60 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
+}
+
+check "create" aerie create -q "$v" -m 160M -k "$KERNEL" -i "$INITRD" -a "$APPEND"
+check "without a balloon nothing is wanted of it" says 1 "the VM has no balloon" aerie balloon "$v" 16M
+check "attach one" says 0 "$v: balloon attached, in PCI slot 2" aerie attach "$v" balloon
+check "one is enough" says 1 "balloon: the VM has a balloon" aerie attach "$v" balloon
+check "more than the VM has is refused" says 1 "the VM has less memory than that" \
+	aerie balloon "$v" 161M
+check "what is no size, too" says 2 "'much' is no size" aerie balloon "$v" much
+check "nothing is wanted yet" [ "$(number balloon wanted)" = 0 ]
+watch "$v"
+check "start" aerie start -q "$v"
+check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
+
+# Touch memory and free it: the guest holds it, the host has to give it.
+stty raw -echo <"/dev/$(field "$v" tty)"
+say "head -c 48M /dev/zero | tr '\\0' x >/tmp/x; echo fil''led"
+check "it fills memory" said filled
+full=$(resident)
+check "which the host gives" [ "$full" -gt $((64 * MB)) ]
+say "rm /tmp/x; echo fre''ed"
+check "it frees it" said freed
+check "and reports that" soon 40 eval '[ "$(resident)" -lt '$((full - 24 * MB))' ]'
+check "as free" [ "$(number balloon reported)" -gt $((24 * MB)) ]
+echo "# resident: full $full, reported $(resident)"
+aerie balloon "$v" 48M >/dev/null
+check "48 MiB are handed in" soon 60 ballooned 48
+echo "# resident: inflated $(resident)"
+check "the host has them" [ "$(resident)" -lt $((112 * MB)) ]
+aerie balloon "$v" 0 >/dev/null
+check "and given back" soon 60 ballooned 0
+say "head -c 48M /dev/zero | tr '\\0' y >/tmp/y; tr -d y </tmp/y | wc -c | sed 's/^/odd /'"
+check "memory that was handed in is as good as any" said "odd 0"
+check "the guest can do without the device" aerie stop -q "$v" --force
+finish
