@@ -9,6 +9,7 @@
  * is handed in and is not RAM, or has been before, does nothing. A guest that cares what
  * is in pages that it reports is not offered to say so, and does not report then.
  */
+#include <linux/build_bug.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
