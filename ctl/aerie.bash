@@ -85,6 +85,10 @@ _aerie() {
 	start | pause | resume | reset | stop | destroy | show | console | stat | mem | share)
 		words=$("$tool" list --names 2>/dev/null)
 		;;
+	balloon)
+		((COMP_CWORD < 3)) || return
+		words=$("$tool" list --names 2>/dev/null)
+		;;
 	disk)
 		words=$("$tool" list --names 2>/dev/null)
 		((COMP_CWORD < 3)) || words="disk0 disk1 disk2 disk3"
@@ -92,7 +96,7 @@ _aerie() {
 	attach | detach)
 		case $verb:$COMP_CWORD in
 		*:2) words=$("$tool" list --names 2>/dev/null) ;;
-		attach:3) words="disk nic console rng" ;;
+		attach:3) words="disk nic console rng balloon" ;;
 		detach:3)
 			words=$("$tool" show "${COMP_WORDS[2]}" 2>/dev/null |
 				awk '/^DEVICE KIND/ { on = 1; next } !NF { on = 0 } on { print $1 }')

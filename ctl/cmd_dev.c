@@ -70,11 +70,17 @@ static void rng_put(struct nl_msg *msg, const struct device *device)
 	put_data(msg, AERIE_A_ENTROPY, NULL, 0);
 }
 
+static void balloon_put(struct nl_msg *msg, const struct device *device)
+{
+	put_u64(msg, AERIE_A_BALLOON, 0);
+}
+
 static const struct kind kinds[] = {
 	{ "disk", "FILE[,OPTION...]", disk_read, disk_open, disk_put },
 	{ "nic", "BRIDGE[,mac=ADDRESS]", nic_read, NULL, nic_put },
 	{ "console", NULL, NULL, NULL, console_put },
 	{ "rng", NULL, NULL, NULL, rng_put },
+	{ "balloon", NULL, NULL, NULL, balloon_put },
 	{ NULL }
 };
 
@@ -90,7 +96,8 @@ static void fail_attach(const char *name, const struct kind *kind, const struct 
 		complain(name, "cannot attach: disk %s %s", device->disk.path, e->msg);
 	else if (e->attr == AERIE_A_NIC_LIST)
 		complain(name, "cannot attach: nic %s %s", device->what, e->msg);
-	else if (e->attr == AERIE_A_ENTROPY || e->attr == AERIE_A_HVC)
+	else if (e->attr == AERIE_A_ENTROPY || e->attr == AERIE_A_HVC ||
+		 e->attr == AERIE_A_BALLOON)
 		complain(name, "cannot attach: %s: %s", kind->name, e->msg);
 	else
 		fail(name, "cannot attach", e);
@@ -136,7 +143,7 @@ enum status cmd_attach(const struct args *args)
 	while (kind->name && strcmp(kind->name, args->operand[1]))
 		kind++;
 	if (!kind->name)
-		return usage(args, "'%s' is no kind of device: disk, nic, console or rng", args->operand[1]);
+		return usage(args, "'%s' is no kind of device: disk, nic, console, rng or balloon", args->operand[1]);
 	if (args->nr_operands > 2)
 		device.what = args->operand[2];
 	if (kind->takes && !device.what)

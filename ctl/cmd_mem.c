@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* aerie mem and aerie share: what guest memory is, and what of it is shared with whom. */
+/* aerie mem, share and balloon: what guest memory is, is shared with whom, is given up. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -258,6 +258,71 @@ enum status cmd_share(const struct args *args)
 		return status;
 	status = args->nr_operands ? share_with(args, &conn) :
 				     share_all(args, &conn, budget ? &percent : NULL);
+	conn_close(&conn);
+	return status;
+}
+
+struct balloon {
+	uint64_t wanted, actual, reported;
+};
+
+static void read_balloon(struct nlattr **tb, void *arg)
+{
+	struct balloon *b = arg;
+
+	b->wanted = get_u64(tb[AERIE_A_BALLOON]);
+	b->actual = get_u64(tb[AERIE_A_BALLOONED]);
+	b->reported = get_u64(tb[AERIE_A_REPORTED]);
+}
+
+static const struct out_col balloon_cols[] = {
+	{ "NAME", OUT_STR }, { "WANTED", OUT_SIZE }, { "BALLOONED", OUT_SIZE },
+	{ "REPORTED", OUT_SIZE },
+};
+
+static void print_balloon(const struct args *args, const char *name, const struct balloon *b)
+{
+	struct out_table *table = out_table_new(balloon_cols, 4);
+	struct json json = { .f = stdout };
+
+	out_table_row(table, (struct out_val[]){
+		{ .str = name }, { .u64 = b->wanted }, { .u64 = b->actual },
+		{ .u64 = b->reported },
+	});
+	if (args_has(args, "json"))
+		out_table_json(table, &json, NULL);
+	else
+		out_table_text(table, stdout);
+	out_table_free(table);
+}
+
+enum status cmd_balloon(const struct args *args)
+{
+	const char *size = args->nr_operands > 1 ? args->operand[1] : NULL;
+	char buf[AERIE_NAME_MAX + 1];
+	struct balloon balloon = { 0 };
+	uint64_t bytes = 0;
+	enum status status;
+	struct refusal e;
+	struct nl_msg *msg;
+	const char *name;
+	struct conn conn;
+
+	if (size && strcmp(size, "0") && !parse_size(size, &bytes))
+		return usage(args, "'%s' is no size", size);
+	status = conn_open(&conn);
+	if (status != STATUS_OK)
+		return status;
+	name = vm_resolve(&conn, args->operand[0], buf);
+	msg = conn_request(&conn, AERIE_CMD_BALLOON_SET, 0);
+	put_str(msg, AERIE_A_NAME, name);
+	if (size)
+		put_u64(msg, AERIE_A_BALLOON, bytes);
+	status = conn_call(&conn, msg, read_balloon, &balloon, &e);
+	if (status == STATUS_OK)
+		print_balloon(args, name, &balloon);
+	else
+		fail(name, size ? "cannot set the balloon" : "cannot look at the balloon", &e);
 	conn_close(&conn);
 	return status;
 }

@@ -74,7 +74,8 @@ const struct command commands[] = {
 "  aerie attach web disk data.img,serial=data\n"
 "  aerie attach web disk /dev/sdb\n"
 "  aerie attach web nic br0\n"
-"  aerie attach web console\n\n"
+"  aerie attach web console\n"
+"  aerie attach web balloon\n\n"
 "A disk is as --disk of aerie run has it. A block device is the VM's alone: it must\n"
 "not be mounted, or claimed in another way, and cannot be until it is detached. The\n"
 "guest sees the device at once; aerie show lists it with its name.\n"
@@ -175,6 +176,16 @@ const struct command commands[] = {
 "  aerie share web\n\n"
 "Without a VM, per cent of one processor that may be spent on it, and the VMs by their\n"
 "groups (aerie run --share-group); with one, how much it shares with each of its group.\n"
+	}, {
+		.name = "balloon", .operands = "VM [SIZE]", .min_operands = 1, .max_operands = 2,
+		.summary = "how much memory a guest is to do without",
+		.options = opts_json, .run = cmd_balloon,
+		.more =
+"  aerie attach web balloon\n"
+"  aerie balloon web 1G\n"
+"  aerie balloon web 0                         give it all back\n\n"
+"WANTED is what was asked for, BALLOONED what the guest's driver says it does without;\n"
+"REPORTED counts the free pages that it has let go of by itself so far.\n"
 	}, {
 		.name = "bench", .operands = "",
 		.summary = "what each kind of exit costs on this machine, and under KVM",

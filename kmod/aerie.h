@@ -254,6 +254,7 @@ struct aerie_vm_config {
 	u32 nr_nics;
 	bool hvc;			/* has a virtio console */
 	bool entropy;			/* a source of it */
+	const u64 *balloon;		/* bytes wanted in one, or NULL: it has none */
 	char share_group[AERIE_GROUP_LEN];	/* or "": it shares with nobody */
 	char *cmdline;			/* or NULL */
 };

@@ -51,6 +51,25 @@ int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
 			 struct aerie_disk_info *info, struct aerie_why *why);
 
+/* A balloon: bytes that are wanted in it, that the guest says are, reported as free so far. */
+struct aerie_balloon_info {
+	u64 wanted, actual, reported;
+};
+
+/**
+ * aerie_vm_balloon() - say how much memory a guest is to do without, or ask
+ * @vm: the VM, in any state
+ * @bytes: wanted in its balloon; or NULL: as before
+ * @info: what it is then
+ * @why: reason of a refusal
+ *
+ * The guest's driver does what it can, and deflates by itself where it runs short.
+ * Context: may sleep.
+ * Return: 0; -ENODEV it has none; -ERANGE more than its memory.
+ */
+int aerie_vm_balloon(struct aerie_vm *vm, const u64 *bytes, struct aerie_balloon_info *info,
+		     struct aerie_why *why);
+
 /* A device as it was told: attached, or to be detached. */
 struct aerie_plug {
 	char name[AERIE_NAME_LEN];

@@ -43,7 +43,7 @@ completes "$verbs" ""
 completes "$verbs" help ""
 completes "start stat stop" st
 completes "destroy detach disk doctor" d
-completes "bench" b
+completes "balloon bench" b
 completes "" frobnicate
 for verb in $verbs; do
 	completes "$(options "$verb")" "$verb" --
@@ -60,7 +60,7 @@ completes "" list ""
 completes "vmlinuz" run -k vm
 completes "vmlinuz" run web --kernel = vm
 completes "initrd.img vmlinuz aerie" create -i ""
-completes "disk nic console rng" attach web ""
+completes "disk nic console rng balloon" attach web ""
 completes "vmlinuz" attach web disk vm
 completes "" attach web rng ""
 completes "rng disk0" detach web ""

@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach destroy list show console stat disk image bench events
+verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat disk image bench events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -74,9 +74,11 @@ refuses 2 "--memory is given twice" run web -m 1G -m 2G -k "$kernel"
 refuses 2 "is longer than 4095" run web -k "$kernel" -a "$(printf %04096d 0)"
 refuses 2 "is no duration" stop web --timeout soon
 refuses 2 "aerie: attach: VM KIND [WHAT] is missing; see aerie help attach" attach web
-refuses 2 "'tape' is no kind of device: disk, nic, console or rng" attach web tape
+refuses 2 "'tape' is no kind of device: disk, nic, console, rng or balloon" attach web tape
 refuses 2 "disk FILE[,OPTION...] is missing" attach web disk
 refuses 2 "disk '' names no file" attach web disk ""
+refuses 2 "balloon takes nothing more, not '1G'" attach web balloon 1G
+refuses 2 "'much' is no size" balloon web much
 refuses 2 "rng takes nothing more, not 'x'" attach web rng x
 refuses 2 "disk: 'rw' is none of ro, direct, serial=TEXT" attach web disk a,rw
 refuses 2 "--force or --timeout, not both" detach web disk0 --force -t 1s

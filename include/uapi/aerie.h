@@ -38,7 +38,7 @@
  *                      u64, BPS u64, BURST_MS u32; what is not named stays as it is
  *                    > DISK_SIZE, IOPS, BPS, BURST_MS as they are then
  *   DEV_ATTACH       ! NAME, and one device: DISK_LIST or NIC_LIST of one, HVC or
- *                      ENTROPY flag
+ *                      ENTROPY flag, BALLOON u64
  *                    > DEV_NAME, DEV_ID u32, SLOT u32
  *   DEV_DETACH       ! NAME, DEV_NAME; FORCE flag
  *                    > DEV_ID; DEV_ASKED flag where the guest has been asked for the device,
@@ -53,6 +53,8 @@
  *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
  *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
  *                      pages, SHARE_GROUP where it has one that is named
+ *   BALLOON_SET      ! NAME; BALLOON u64 bytes wanted; not named: as before
+ *                    > BALLOON, BALLOONED, REPORTED u64 bytes
  *   SHARE_SET        SHARE_PERCENT u32; what is not named stays as it is
  *                    > SHARE_PERCENT
  *   SHARE_GET        ! NAME (dump)
@@ -111,6 +113,7 @@ enum aerie_cmd {
 	AERIE_CMD_MEM_GET,
 	AERIE_CMD_SHARE_SET,
 	AERIE_CMD_SHARE_GET,
+	AERIE_CMD_BALLOON_SET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -184,7 +187,7 @@ enum aerie_attr {
 	AERIE_A_ENTROPY,	/* flag */
 	AERIE_A_DEV_NAME,	/* string, 1-31 characters, unique in the VM: "disk0" */
 	AERIE_A_DEV_ID,		/* u32, in the VM no other device ever had */
-	AERIE_A_DEV_KIND,	/* string: "disk", "nic", "console", "rng" */
+	AERIE_A_DEV_KIND,	/* string: "disk", "nic", "console", "rng", "balloon" */
 	AERIE_A_DEV_ASKED,	/* flag: the guest has been asked to let it go */
 	AERIE_A_SLOT,		/* u32, device number on PCI bus 0 */
 	AERIE_A_BACKING,	/* string: path of the file behind it */
@@ -203,6 +206,9 @@ enum aerie_attr {
 	AERIE_A_SAVED,		/* u64, bytes that this saves of the VM's memory */
 	AERIE_A_BROKEN,		/* u64, pages that were shared and have been written */
 	AERIE_A_HASHED,		/* u64, pages looked at for duplicates */
+	AERIE_A_BALLOON,	/* u64, bytes wanted in the balloon */
+	AERIE_A_BALLOONED,	/* u64, bytes that are, as its driver says */
+	AERIE_A_REPORTED,	/* u64, bytes reported as free so far */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -41,6 +41,8 @@ int aerie_plug_create(struct aerie_vm *vm, const struct aerie_vm_config *what,
 		err = aerie_virtio_blk_create(vm, &what->disks[i], why);
 	for (i = 0; !err && i < what->nr_nics; i++)
 		err = aerie_virtio_net_create(vm, &what->nics[i], why);
+	if (!err && what->balloon)
+		err = aerie_virtio_balloon_create(vm, *what->balloon, why);
 	return err;
 }
 
@@ -125,7 +127,7 @@ int aerie_vm_attach(struct aerie_vm *vm, const struct aerie_vm_config *what,
 	struct aerie_dev *dev;
 	int err;
 
-	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy != 1)
+	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy + !!what->balloon != 1)
 		return aerie_refuse(why, -EINVAL, 0, "one device is attached at a time");
 	err = aerie_vm_lock(vm, why);
 	if (err)
@@ -178,6 +180,18 @@ int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *ch
 	if (err)
 		return err;
 	err = aerie_virtio_blk_change(vm, change, info, why);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+int aerie_vm_balloon(struct aerie_vm *vm, const u64 *bytes, struct aerie_balloon_info *info,
+		     struct aerie_why *why)
+{
+	int err = aerie_vm_lock(vm, why);
+
+	if (err)
+		return err;
+	err = aerie_virtio_balloon_set(vm, bytes, info, why);
 	mutex_unlock(&vm->lock);
 	return err;
 }

@@ -32,6 +32,8 @@
  * given the other frame with the same content. The nested table's entry is replaced
  * along with it, never removed, so that who breaks the frame next sees what to flush.
  *
+ * A leaf that is not of zeroes can be emptied (drop.c), which is seen like any change.
+ *
  * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
  * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
  *
@@ -423,12 +425,12 @@ void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
 
 /* ---- For the scanner ------------------------------------------------------------ */
 
-bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf)
+bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct aerie_leaf *leaf)
 {
-	const gfn_t end = mem->ram[mem->nr_ram - 1].end >> PAGE_SHIFT;
 	struct place at;
 	gfn_t size;
 
+	end = min_t(gfn_t, end, mem->ram[mem->nr_ram - 1].end >> PAGE_SHIFT);
 	while (gfn < end) {
 		map_walk(mem, gfn, &at);
 		size = 1ull << (MAP_BITS * (at.level - 1));
@@ -567,6 +569,37 @@ bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struc
 		return false;
 	atomic_long_dec(&mem->resident);
 	atomic_long_inc(zero ? &mem->zero : &mem->shared);
+	return true;
+}
+
+/* ---- For who gives memory back (drop.c) ------------------------------------------- */
+
+bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf)
+{
+	const unsigned int level = leaf->large ? 2 : 1;
+	u64 val;
+
+	spin_lock(&mem->lock);
+	do {
+		val = READ_ONCE(*leaf->slot);
+		if (!(val & SLOT_LEAF) || val & SLOT_BUSY ||
+		    (val & SLOT_MANY && leaf_zero(val, level))) {
+			spin_unlock(&mem->lock);
+			return false;
+		}
+		/* Who has found it may still want to pin a page of it. */
+		if (leaf->large && !(val & SLOT_COUNTED)) {
+			aerie_frame_count(leaf_page(val));
+			val = slot_counted(leaf->slot, val);
+		}
+	} while (cmpxchg(leaf->slot, val, 0) != val);
+	WRITE_ONCE(mem->generation, mem->generation + 1);
+	spin_unlock(&mem->lock);
+	leaf->page = leaf_page(val);
+	leaf->own = leaf_own(val);
+	atomic_long_sub(level_pages(level), leaf->own ? &mem->resident : &mem->shared);
+	if (leaf->large)
+		atomic_long_sub(AERIE_LARGE_PAGES, &mem->large);
 	return true;
 }
 

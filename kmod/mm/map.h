@@ -107,8 +107,15 @@ enum aerie_seen {
  * The calls below are the scanner's. Context: may sleep; nobody clears the map meanwhile.
  */
 
+/* The first leaf at @gfn or behind it, but not at @end; false where there is none. */
+bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end,
+		       struct aerie_leaf *leaf);
+
 /* The first leaf at @gfn or behind it; false where there is none. */
-bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf);
+static inline bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct aerie_leaf *leaf)
+{
+	return aerie_map_next_in(mem, gfn, ~0ull, leaf);
+}
 
 /*
  * Look at an own frame: from now on it counts as not written. @flush is set where
@@ -148,6 +155,13 @@ bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, boo
  * and a grace period passes before the old frame is freed, by the caller.
  */
 bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page);
+
+/*
+ * Empty the slot of a leaf; @leaf tells then what it held. The caller frees that, when
+ * nobody can have it any more: see drop.c. Context: share_lock is held.
+ * Return: false where it is none any more, is being replaced, or is zeroes.
+ */
+bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf);
 
 /* shared.c */
 

@@ -288,6 +288,18 @@ int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct 
 void aerie_mem_unpin(const struct bio_vec *seg);
 
 /**
+ * aerie_mem_drop() - the guest does not need the content of memory any more
+ * @mem: the memory
+ * @runs: where; whole pages count, and what is not RAM is no memory
+ * @nr: how many
+ *
+ * Reads as zeroes afterwards. What somebody has pinned or holds meanwhile stays allocated
+ * for that long. Context: may sleep, and waits for who holds memory: the caller does not.
+ * Return: 0, -ENOMEM.
+ */
+int aerie_mem_drop(struct aerie_mem *mem, const struct aerie_ram *runs, unsigned int nr);
+
+/**
  * aerie_mem_fault() - serve a nested page fault
  * @mem: the memory
  * @gpa: faulting guest physical address

@@ -114,6 +114,12 @@ static const struct nla_policy attach_policy[] = {
 	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
 	[AERIE_A_ENTROPY] = { .type = NLA_FLAG },
+	[AERIE_A_BALLOON] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy balloon_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_BALLOON] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy detach_policy[] = {
@@ -209,6 +215,12 @@ static const struct genl_ops family_ops[] = {
 		.doit = aerie_nl_mem_get,
 		.start = aerie_nl_vm_dump_start,
 		.dumpit = aerie_nl_mem_dump,
+	},
+	{
+		.cmd = AERIE_CMD_BALLOON_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(balloon_policy),
+		.doit = aerie_nl_balloon_set,
 	},
 	{
 		.cmd = AERIE_CMD_SHARE_SET,

@@ -33,9 +33,14 @@ int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *msg;
 	int err = -ENOMEM;
 	void *hdr;
+	u64 bytes;
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
+	if (info->attrs[AERIE_A_BALLOON]) {
+		bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
+		what.balloon = &bytes;
+	}
 	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (msg)
 		err = aerie_nl_devices(&what, info->attrs, &why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* MEM_GET, SHARE_SET, SHARE_GET: what guest memory is, and what of it is shared with whom. */
+/* MEM_GET, SHARE_SET, SHARE_GET, BALLOON_SET: what guest memory is, is shared, is given up. */
 #include "compat.h"
 #include "nl.h"
 
@@ -159,4 +159,36 @@ int aerie_nl_share_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		aerie_vm_put(other);
 	}
 	return skb->len ? skb->len : err;
+}
+
+int aerie_nl_balloon_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct aerie_balloon_info balloon;
+	struct aerie_why why = {};
+	struct aerie_vm *vm;
+	struct sk_buff *msg;
+	int err = -ENOMEM;
+	u64 bytes = 0;
+	void *hdr;
+
+	if (info->attrs[AERIE_A_BALLOON])
+		bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
+	vm = aerie_nl_vm(info);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (msg)
+		err = aerie_vm_balloon(vm, info->attrs[AERIE_A_BALLOON] ? &bytes : NULL, &balloon,
+				       &why);
+	aerie_vm_put(vm);
+	if (!err)
+		err = put_u64(msg, AERIE_A_BALLOON, balloon.wanted) ?:
+		      put_u64(msg, AERIE_A_BALLOONED, balloon.actual) ?:
+		      put_u64(msg, AERIE_A_REPORTED, balloon.reported);
+	if (err) {
+		nlmsg_free(msg);
+		return aerie_nl_refuse(info, err, &why);
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
 }

@@ -272,6 +272,17 @@ static u64 device_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
 	return val;
 }
 
+static void device_write(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val)
+{
+	unsigned long flags;
+
+	if (!vdev->ops->configure)
+		return;
+	raw_spin_lock_irqsave(&vdev->lock, flags);
+	vdev->ops->configure(vdev, off, size, val);
+	raw_spin_unlock_irqrestore(&vdev->lock, flags);
+}
+
 static u64 regs_read(struct aerie_virtio *vdev, u64 off, unsigned int size)
 {
 	switch (off / REGS_PAGE) {
@@ -290,6 +301,9 @@ static void regs_write(struct aerie_virtio *vdev, u64 off, unsigned int size, u6
 	switch (off / REGS_PAGE) {
 	case PAGE_COMMON:
 		common_access(vdev, off, size, val, true);
+		break;
+	case PAGE_DEVICE:
+		device_write(vdev, off % REGS_PAGE, size, val);
 		break;
 	case PAGE_NOTIFY:
 		if (off % REGS_PAGE / NOTIFY_STEP < vdev->nr_vqs)

@@ -11,6 +11,7 @@
 #include "dev/device.h"
 #include "dev/pci.h"
 
+struct aerie_balloon_info;
 struct aerie_virtio;
 struct bio_vec;
 struct iov_iter;
@@ -85,6 +86,8 @@ struct aerie_vq {
  * @fail: answer a request when the host's side of it has gone; NULL: with nothing
  * @sever: give back what of the host is behind the device, nothing is served; or NULL;
  *	   may sleep
+ * @configure: the driver writes @val, of @size bytes, to @off of the device's configuration;
+ *	       vdev->lock is held; or NULL
  * @reset: the driver has reset the device; or NULL; may sleep
  * @free: give back what the device holds, itself included
  * @run: what a queue's work does, where that is not to serve one request after the other;
@@ -105,6 +108,7 @@ struct aerie_virtio_ops {
 	void (*serve)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
 	void (*fail)(struct aerie_vq *vq, struct aerie_vq_chain *chain);
 	void (*sever)(struct aerie_virtio *vdev);
+	void (*configure)(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val);
 	void (*reset)(struct aerie_virtio *vdev);
 	void (*free)(struct aerie_virtio *vdev);
 	void (*run)(struct aerie_vq *vq);
@@ -330,6 +334,8 @@ s64 aerie_vq_pin(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 of
  */
 
 int aerie_virtio_rng_create(struct aerie_vm *vm, struct aerie_why *why);
+/* @bytes: what is wanted in it */
+int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why *why);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
 			    struct aerie_why *why);
 int aerie_virtio_console_create(struct aerie_vm *vm, struct aerie_why *why);
@@ -339,6 +345,10 @@ int aerie_virtio_net_create(struct aerie_vm *vm, const struct aerie_nic_config *
 /* As aerie_vm_disk_change(). vm->lock is held. */
 int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
 			    struct aerie_disk_info *info, struct aerie_why *why);
+
+/* As aerie_vm_balloon(). vm->lock is held. */
+int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
+			     struct aerie_balloon_info *info, struct aerie_why *why);
 
 /* netdev.c: what all host interfaces share; module load and unload. */
 int aerie_netdev_start(void);

@@ -9,7 +9,7 @@ from lablib import cpio, host
 INIT = os.path.join(host.HERE, "guest-init")
 # What the power button takes, ACPI's button driver and its input device; virtio, VLANs.
 MODULES = ("button", "evdev", "virtio_pci", "virtio_blk", "virtio_rng", "virtio_console",
-           "virtio_net", "8021q")
+           "virtio_net", "virtio_balloon", "8021q")
 
 
 def write(f, kernel, busybox):

@@ -207,7 +207,7 @@ static bool has_name(uint8_t cmd)
 {
 	return (cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN) ||
 	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_MEM_GET) ||
-	       cmd == AERIE_CMD_SHARE_GET;
+	       cmd == AERIE_CMD_SHARE_GET || cmd == AERIE_CMD_BALLOON_SET;
 }
 
 static void put_attach(struct message *m)
@@ -495,8 +495,9 @@ static bool denied(void)
 		/* Of a socket the opener's rights count as well. */
 		close(sock);
 		sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-		for (cmd = AERIE_CMD_VERSION; cmd < AERIE_CMD_SHARE_GET; cmd++) {
-			if (cmd == AERIE_CMD_EVENT || cmd == AERIE_CMD_DEV_GET)
+		for (cmd = AERIE_CMD_VERSION; cmd <= AERIE_CMD_BALLOON_SET; cmd++) {
+			if (cmd == AERIE_CMD_EVENT || cmd == AERIE_CMD_DEV_GET ||
+			    cmd == AERIE_CMD_SHARE_GET)
 				continue;
 			err = simple((uint8_t)cmd, has_name((uint8_t)cmd) ? "nlfuzz-0" : NULL);
 			if (err != -EPERM) {

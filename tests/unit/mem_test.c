@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/drop.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c
 /* Guest memory layout, the map, the nested table and the checked accessors. */
 #include "ktap.h"
 #include "shim.h"
@@ -358,4 +358,103 @@ TEST(pins)
 	aerie_mem_unpin(&large);
 	aerie_mem_unpin(&seg);
 	EXPECT_EQ(shim_nr_pages, before);
+}
+
+static void fill(struct aerie_mem *mem, gpa_t gpa, u64 pages)
+{
+	u64 i, val = 0x1234;
+
+	for (i = 0; i < pages; i++)
+		EXPECT_EQ(aerie_mem_write(mem, gpa + i * PAGE_SIZE, &val, 8, GFP_KERNEL), 0);
+}
+
+static u64 value(struct aerie_mem *mem, gpa_t gpa)
+{
+	u64 val = ~0ull;
+
+	EXPECT_EQ(aerie_mem_read(mem, gpa, &val, 8, GFP_KERNEL), 0);
+	return val;
+}
+
+TEST(what_is_dropped_is_zeroes_and_takes_nothing)
+{
+	struct aerie_ram runs[] = { { 0x10000, 0x12000 }, { 0x13000, 0x14000 } };
+	struct aerie_mem mem;
+
+	EXPECT_EQ(aerie_mem_init(&mem, MB, &ops), 0);
+	mem.flush = count_flush;
+	fill(&mem, 0x10000, 5);
+	EXPECT_EQ(aerie_mem_fault(&mem, 0x11000, AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT(lookup(&mem, 0x11000));
+	flushes = 0;
+	EXPECT_EQ(aerie_mem_drop(&mem, runs, 2), 0);
+	EXPECT_EQ(flushes, 1);
+	EXPECT_EQ(lookup(&mem, 0x11000), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 2);
+	EXPECT_EQ(value(&mem, 0x11000), 0);
+	EXPECT_EQ(value(&mem, 0x12000), 0x1234);
+	EXPECT_EQ(value(&mem, 0x13000), 0);
+	EXPECT_EQ(value(&mem, 0x14000), 0x1234);
+	/* Once more, and where there never was anything: nobody is disturbed. */
+	EXPECT_EQ(aerie_mem_drop(&mem, runs, 2), 0);
+	EXPECT_EQ(flushes, 1);
+	fill(&mem, 0x11000, 1);
+	EXPECT_EQ(value(&mem, 0x11000), 0x1234);
+	aerie_mem_fini(&mem);
+}
+
+TEST(a_large_frame_is_dropped_whole_or_split)
+{
+	struct aerie_ram whole = { 2 * MB, 4 * MB }, part = { 4 * MB, 4 * MB + 3 * PAGE_SIZE };
+	struct aerie_mem mem;
+
+	EXPECT_EQ(aerie_mem_init(&mem, 16 * MB, &ops), 0);
+	fill(&mem, 2 * MB, 1);
+	fill(&mem, 4 * MB, 512);
+	EXPECT_EQ(atomic_long_read(&mem.large), 1024);
+	EXPECT_EQ(aerie_mem_drop(&mem, &whole, 1), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 512);
+	EXPECT_EQ(atomic_long_read(&mem.large), 512);
+	EXPECT_EQ(aerie_mem_drop(&mem, &part, 1), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 509);
+	EXPECT_EQ(atomic_long_read(&mem.large), 0);
+	EXPECT_EQ(value(&mem, 4 * MB + 2 * PAGE_SIZE), 0);
+	EXPECT_EQ(value(&mem, 4 * MB + 3 * PAGE_SIZE), 0x1234);
+	aerie_mem_fini(&mem);
+}
+
+TEST(a_pinned_page_outlives_its_drop)
+{
+	struct aerie_ram run = { 2 * MB, 4 * MB };
+	struct aerie_mem mem;
+	struct bio_vec seg;
+
+	EXPECT_EQ(aerie_mem_init(&mem, 16 * MB, &ops), 0);
+	fill(&mem, 2 * MB, 1);
+	EXPECT_EQ(aerie_mem_pin(&mem, 2 * MB, PAGE_SIZE, true, &seg), 0);
+	EXPECT_EQ(aerie_mem_drop(&mem, &run, 1), 0);
+	EXPECT_EQ(value(&mem, 2 * MB), 0);
+	memset(page_address(seg.bv_page), 0x5a, PAGE_SIZE);
+	EXPECT_EQ(value(&mem, 2 * MB), 0);
+	aerie_mem_unpin(&seg);
+	aerie_mem_fini(&mem);
+}
+
+TEST(runs_that_are_no_memory_do_nothing)
+{
+	struct aerie_ram runs[] = {
+		{ 0x10000, 0x10000 }, { 0x12000, 0x11000 }, { 0x10800, 0x11000 },
+		{ AERIE_LOWMEM_END, AERIE_HIGHMEM_START }, { GB, 2 * GB },
+		{ ~0ull - PAGE_SIZE, ~0ull }, { 1ull << 52, ~0ull },
+	};
+	struct aerie_mem mem;
+
+	EXPECT_EQ(aerie_mem_init(&mem, MB, &ops), 0);
+	fill(&mem, 0x10000, 3);
+	EXPECT_EQ(aerie_mem_drop(&mem, runs, ARRAY_SIZE(runs)), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), 3);
+	shim_fail_alloc = 1;
+	EXPECT_EQ(aerie_mem_drop(&mem, runs, 1), -ENOMEM);
+	shim_fail_alloc = 0;
+	aerie_mem_fini(&mem);
 }

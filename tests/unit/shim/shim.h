@@ -45,6 +45,7 @@ typedef s64 ktime_t;
 #define __bitwise
 #define __must_hold(x)
 #define __acquires(x)
+#define __acquire(x) do { } while (0)
 #define __releases(x)
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))

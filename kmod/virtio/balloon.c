@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory balloon device (Virtual I/O Device, Traditional Memory Balloon Device): the guest
+ * hands in pages that it does without, and their frames go back to the host.
+ *
+ * Pages are handed in by number, into the balloon, which is to have as many as the host
+ * wants; or by address, as free ones that the guest takes again when it likes to
+ * (VIRTIO_BALLOON_F_REPORTING). Taking one back is to touch it: it is zeroes then. What
+ * is handed in and is not RAM, or has been before, does nothing. A guest that cares what
+ * is in pages that it reports is not offered to say so, and does not report then.
+ */
+#include <linux/build_bug.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <uapi/linux/virtio_balloon.h>
+
+#include "aerie.h"
+#include "control.h"
+#include "uapi.h"
+#include "virtio/virtio.h"
+
+#define CLASS_OTHER	0xff0000u	/* PCI has no class for it */
+#define NAME		"balloon"
+#define PFNS		256u		/* at a time, as many as Linux hands in */
+#define PFNS_MAX	4096u		/* of one request: the rest stays where it is */
+
+static_assert(VIRTIO_BALLOON_PFN_SHIFT == PAGE_SHIFT);
+
+/* As Linux counts them: queues of features that are not offered are left out. */
+enum { INFLATE, DEFLATE, REPORT, NR_QUEUES };
+
+/* Device configuration: pages wanted in the balloon, and those that the driver says are. */
+struct balloon_config {
+	u32 num_pages;
+	u32 actual;
+};
+
+/**
+ * struct balloon - a memory balloon
+ * @vdev: the device
+ * @config: under vdev.lock
+ * @pfns: of a request, for the inflate queue's work alone
+ * @runs: made of these
+ * @reports: for the reporting queue's work alone
+ * @reported: bytes reported as free since the device was made, by that work
+ */
+struct balloon {
+	struct aerie_virtio vdev;
+	struct balloon_config config;
+	u32 pfns[PFNS];
+	struct aerie_ram runs[PFNS];
+	struct aerie_ram reports[AERIE_VQ_SIZE];
+	u64 reported;
+};
+
+static struct balloon *of_vdev(struct aerie_virtio *vdev)
+{
+	return container_of(vdev, struct balloon, vdev);
+}
+
+/* Neighbours become one run, in whichever direction they come. Returns how many there are. */
+static unsigned int run_add(struct aerie_ram *runs, unsigned int nr, gpa_t start)
+{
+	struct aerie_ram *last = nr ? &runs[nr - 1] : NULL;
+
+	if (last && start == last->end) {
+		last->end += PAGE_SIZE;
+	} else if (last && start + PAGE_SIZE == last->start) {
+		last->start = start;
+	} else {
+		runs[nr] = (struct aerie_ram){ start, start + PAGE_SIZE };
+		return nr + 1;
+	}
+	return nr;
+}
+
+static void balloon_inflate(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	struct balloon *b = of_vdev(vq->vdev);
+	u32 left = min_t(u32, chain->in_bytes / sizeof(*b->pfns), PFNS_MAX), done = 0;
+	unsigned int i, nr;
+	ssize_t n;
+
+	while (done < left && aerie_vq_may_serve(vq)) {
+		n = aerie_vq_read(vq, chain, done * sizeof(*b->pfns), b->pfns,
+				  min(left - done, PFNS) * sizeof(*b->pfns));
+		if (n <= 0) {
+			aerie_virtio_broken(vq->vdev);
+			return;
+		}
+		n /= sizeof(*b->pfns);
+		for (i = nr = 0; i < n; i++)
+			nr = run_add(b->runs, nr, (gpa_t)b->pfns[i] << PAGE_SHIFT);
+		/* Without memory to do so the pages are where they were: in the balloon. */
+		aerie_mem_drop(&vq->vdev->dev.vm->mem, b->runs, nr);
+		done += n;
+	}
+	aerie_vq_done(vq, chain, 0);
+}
+
+/* The buffers themselves are what is free. */
+static void balloon_report(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	struct balloon *b = of_vdev(vq->vdev);
+	struct aerie_mem *mem = &vq->vdev->dev.vm->mem;
+	unsigned int i, nr = 0;
+
+	for (i = chain->nr_in; i < chain->nr_in + chain->nr_out; i++) {
+		const struct aerie_vq_buf *buf = &chain->bufs[i];
+
+		if (!aerie_mem_is_ram(mem, buf->gpa, buf->len))
+			continue;
+		b->reports[nr++] = (struct aerie_ram){ buf->gpa, buf->gpa + buf->len };
+		WRITE_ONCE(b->reported, b->reported + buf->len);
+	}
+	aerie_mem_drop(mem, b->reports, nr);
+	aerie_vq_done(vq, chain, 0);
+}
+
+static void balloon_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	switch (vq->index) {
+	case INFLATE:
+		balloon_inflate(vq, chain);
+		break;
+	case DEFLATE:
+		aerie_vq_done(vq, chain, 0);
+		break;
+	case REPORT:
+		balloon_report(vq, chain);
+		break;
+	}
+}
+
+static void balloon_configure(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val)
+{
+	struct balloon_config *config = &of_vdev(vdev)->config;
+
+	if (off == offsetof(struct balloon_config, actual) && size == sizeof(config->actual))
+		WRITE_ONCE(config->actual, val);
+}
+
+static void balloon_reset(struct aerie_virtio *vdev)
+{
+	WRITE_ONCE(of_vdev(vdev)->config.actual, 0);
+}
+
+static void balloon_free(struct aerie_virtio *vdev)
+{
+	kvfree(of_vdev(vdev));
+}
+
+static const struct aerie_virtio_ops balloon_ops = {
+	.id = VIRTIO_ID_BALLOON,
+	.class = CLASS_OTHER,
+	.kind = NAME,
+	.serve = balloon_serve,
+	.configure = balloon_configure,
+	.reset = balloon_reset,
+	.free = balloon_free,
+};
+
+static u32 pages_of(u64 bytes)
+{
+	return min_t(u64, bytes >> PAGE_SHIFT, U32_MAX);
+}
+
+static int balloon_fits(const struct aerie_vm *vm, u64 bytes, struct aerie_why *why)
+{
+	if (bytes <= vm->config.memory_bytes)
+		return 0;
+	return aerie_refuse(why, -ERANGE, AERIE_A_BALLOON, "the VM has less memory than that");
+}
+
+int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why *why)
+{
+	struct balloon *b;
+	int err;
+
+	if (aerie_device_find(vm, NAME))
+		return aerie_refuse(why, -EEXIST, AERIE_A_BALLOON, "the VM has a balloon");
+	err = balloon_fits(vm, bytes, why);
+	if (err)
+		return err;
+	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return -ENOMEM;
+	b->config.num_pages = pages_of(bytes);
+	b->vdev.ops = &balloon_ops;
+	b->vdev.features = BIT_ULL(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+			   BIT_ULL(VIRTIO_BALLOON_F_REPORTING);
+	b->vdev.config = &b->config;
+	b->vdev.config_len = sizeof(b->config);
+	err = aerie_virtio_init(&b->vdev, vm, NAME, NR_QUEUES);
+	if (!err)
+		return 0;
+	kvfree(b);
+	return err == -ENOSPC ? aerie_refuse(why, err, AERIE_A_BALLOON, "finds no free PCI slot") :
+				err;
+}
+
+int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
+			     struct aerie_balloon_info *info, struct aerie_why *why)
+{
+	struct aerie_dev *dev = aerie_device_find(vm, NAME);
+	struct balloon *b;
+	u32 pages;
+	int err;
+
+	if (!dev)
+		return aerie_refuse(why, -ENODEV, AERIE_A_NAME, "the VM has no balloon");
+	b = container_of(dev, struct balloon, vdev.dev);
+	if (bytes) {
+		err = balloon_fits(vm, *bytes, why);
+		if (err)
+			return err;
+		pages = pages_of(*bytes);
+		aerie_virtio_config_set(&b->vdev, &b->config.num_pages, &pages, sizeof(pages));
+	}
+	info->wanted = (u64)READ_ONCE(b->config.num_pages) << PAGE_SHIFT;
+	info->actual = (u64)READ_ONCE(b->config.actual) << PAGE_SHIFT;
+	info->reported = READ_ONCE(b->reported);
+	return 0;
+}

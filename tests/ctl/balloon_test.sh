@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The memory balloon: a Linux guest with its stock driver hands memory in, gets it back and
+# lets go of what it has freed; the host has it then. What is refused.
+# shellcheck disable=SC2317 # check runs what looks unused
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
+need_guest
+# Nobody else gives memory back meanwhile: the scanner finds zeroes.
+budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
+on_exit "destroy_mine; aerie share --budget $budget >/dev/null"
+aerie share --budget 0 >/dev/null
+plan 19
+
+v=$(vm a)
+MB=1048576
+# number COMMAND KEY: from the VM's JSON.
+number() {
+	aerie "$1" "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$2\": *\\([0-9]*\\).*/\\1/p"
+}
+resident() {
+	number mem resident
+}
+ballooned() {
+	[ "$(number balloon ballooned)" = $(($1 * MB)) ]
+}
+say() {
+	echo "$1" >"/dev/$(field "$v" tty)"
+}
+said() {
+	soon 60 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
+}
+
+check "create" aerie create -q "$v" -m 160M -k "$KERNEL" -i "$INITRD" -a "$APPEND"
+check "without a balloon nothing is wanted of it" says 1 "the VM has no balloon" aerie balloon "$v" 16M
+check "attach one" says 0 "$v: balloon attached, in PCI slot 2" aerie attach "$v" balloon
+check "one is enough" says 1 "balloon: the VM has a balloon" aerie attach "$v" balloon
+check "more than the VM has is refused" says 1 "the VM has less memory than that" \
+	aerie balloon "$v" 161M
+check "what is no size, too" says 2 "'much' is no size" aerie balloon "$v" much
+check "nothing is wanted yet" [ "$(number balloon wanted)" = 0 ]
+watch "$v"
+check "start" aerie start -q "$v"
+check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
+
+# Touch memory and free it: the guest holds it, the host has to give it.
+stty raw -echo <"/dev/$(field "$v" tty)"
+say "head -c 48M /dev/zero | tr '\\0' x >/tmp/x; echo fil''led"
+check "it fills memory" said filled
+full=$(resident)
+check "which the host gives" [ "$full" -gt $((64 * MB)) ]
+say "rm /tmp/x; echo fre''ed"
+check "it frees it" said freed
+# How much depends on how its free memory lies: it reports what is free in large pieces.
+less() {
+	[ "$(resident)" -lt "$1" ]
+}
+reports() {
+	[ "$(number balloon reported)" -gt "$1" ]
+}
+check "and reports that as free" soon 40 reports $((4 * MB))
+check "so that the host has it" soon 40 less $((full - 4 * MB))
+reported=$(resident)
+echo "# resident: full $full, reported $reported"
+aerie balloon "$v" 48M >/dev/null
+check "48 MiB are handed in" soon 60 ballooned 48
+echo "# resident: inflated $(resident)"
+check "the host has them" less $((reported - MB))
+aerie balloon "$v" 0 >/dev/null
+check "and given back" soon 60 ballooned 0
+say "head -c 48M /dev/zero | tr '\\0' y >/tmp/y; tr -d y </tmp/y | wc -c | sed 's/^/odd /'"
+check "memory that was handed in is as good as any" said "odd 0"
+check "the guest can do without the device" aerie stop -q "$v" --force
+finish

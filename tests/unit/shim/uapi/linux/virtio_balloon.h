@@ -1,0 +1,2 @@
+#include "../../shim.h"
+#include <linux/virtio_balloon.h>
