@@ -46,6 +46,8 @@ typedef s64 ktime_t;
 #define __must_hold(x)
 #define __acquires(x)
 #define __releases(x)
+#define __acquire(x)	do { } while (0)
+#define __release(x)	do { } while (0)
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define __printf(a, b)		__attribute__((format(printf, a, b)))
