@@ -51,8 +51,8 @@ MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be du
 #define TWIN_SLOTS	(2 * BATCH_TWINS)
 #define HASH_ZERO	0ull	/* of a page of zeroes */
 #define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample */
-#define SAMPLE_WORDS	32u
-#define SAMPLE_STEP	17u	/* words in between: of each alignment, one a 128 bytes */
+#define SAMPLE_WORDS	16u
+#define SAMPLE_STEP	33u	/* words: one a 256 bytes, each time at another offset */
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define VAGUE_SLOTS	1024u
 
@@ -494,18 +494,16 @@ static bool collect(void)
 
 /* ---- Comparing and sharing ------------------------------------------------------------ */
 
-#define SAME_WORDS	8u	/* compared before it is asked whether they are the same */
-
+/* Written out, eight words for each question whether that was all. */
 static bool same(struct page *a, struct page *b)
 {
 	const u64 *x = page_address(a), *y = page_address(b), *end = x + PAGE_WORDS;
-	u64 differ = 0;
-	unsigned int i;
 
-	for (; !differ && x < end; x += SAME_WORDS, y += SAME_WORDS)
-		for (i = 0; i < SAME_WORDS; i++)
-			differ |= x[i] ^ y[i];
-	return !differ;
+	for (; x < end; x += 8, y += 8)
+		if ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) |
+		    (x[4] ^ y[4]) | (x[5] ^ y[5]) | (x[6] ^ y[6]) | (x[7] ^ y[7]))
+			return false;
+	return true;
 }
 
 /* Flush each memory of which a twin says so. */
