@@ -120,6 +120,13 @@ bench-io:  ## disks beside QEMU's virtio-blk under KVM [KERNEL=] [ARGS=]
 	@$(MAKE) -s ctl
 	scripts/bench-devices disk --kernel $(host_kernel) $(ARGS)
 
+.PHONY: bench-share
+bench-share:  ## duplicates found in guests' memory, beside ksmd [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-share --kernel $(host_kernel) $(ARGS)
+
 .PHONY: bench-net
 bench-net:  ## networks beside vhost-net under KVM [KERNEL=] [ARGS=]
 	@scripts/setup --quiet --what module,ctl,lab

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * debugfs: aerie/{capabilities,mitigations}, and in aerie/vms a directory per VM with its
- * state, memory, bus ranges, exits and devices, and per vCPU its registers,
+ * state, memory and its content, bus ranges, exits and devices, and per vCPU its registers,
  * control block and local APIC.
  *
  * What belongs to a running vCPU is read on its own thread (aerie_vcpu_call()).
  * A VM's directory goes before the VM does, and debugfs waits for readers.
  */
 #include <linux/debugfs.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include "control.h"
@@ -57,6 +58,42 @@ static int memory_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(memory);
+
+/* Guest-physical memory: the offset is the address. What is no RAM ends a read. */
+static ssize_t ram_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct aerie_vm *vm = file->private_data;
+	size_t done = 0;
+	int err = 0;
+	void *page;
+
+	if (*pos < 0)
+		return -EINVAL;
+	page = (void *)__get_free_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	while (done < len && aerie_mem_is_ram(&vm->mem, *pos, 1) && !fatal_signal_pending(current)) {
+		size_t n = min_t(size_t, len - done, PAGE_SIZE - (*pos & ~PAGE_MASK));
+
+		err = aerie_mem_read(&vm->mem, *pos, page, n, GFP_KERNEL);
+		if (!err && copy_to_user(buf + done, page, n))
+			err = -EFAULT;
+		if (err)
+			break;
+		done += n;
+		*pos += n;
+		cond_resched();
+	}
+	free_page((unsigned long)page);
+	return done ?: err;
+}
+
+static const struct file_operations ram_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = ram_read,
+	.llseek = default_llseek,
+};
 
 static void range_show(const struct aerie_range *range, void *arg)
 {
@@ -225,6 +262,7 @@ void aerie_debugfs_vm_add(struct aerie_vm *vm)
 	vm->debugfs = dir;
 	debugfs_create_file("state", 0400, dir, vm, &state_fops);
 	debugfs_create_file("memory", 0400, dir, vm, &memory_fops);
+	debugfs_create_file("ram", 0400, dir, vm, &ram_fops);
 	debugfs_create_file("ranges", 0400, dir, vm, &ranges_fops);
 	debugfs_create_file("exits", 0400, dir, vm, &exits_fops);
 	vm->debugfs_devs = debugfs_create_dir("devices", dir);

@@ -197,6 +197,8 @@ struct aerie_shared *aerie_shared_make(const struct aerie_group *group, u64 hash
 				       struct page *page);
 /* Find one, and be a holder of it; or NULL. */
 struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash);
+/* Have it be found by another hash, if nothing else is. The caller is a holder. */
+void aerie_shared_rehash(struct aerie_shared *shared, u64 hash);
 /* One holder less. Context: any but handlers of interrupts. */
 void aerie_shared_put(struct aerie_shared *shared);
 

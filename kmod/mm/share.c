@@ -10,6 +10,10 @@
  * of hints, which says where that hash was seen last: a hint may be wrong, or overwritten
  * by another. Hashes are seeded by the sharing group, so that groups cannot meet.
  *
+ * A hash is that of a sample of the page (hash_sample()), a tenth of the work. Where two
+ * turn out to differ with the same sample, it is noted that this one tells nothing, and
+ * pages that have it are hashed whole.
+ *
  * What has a twin goes through the rest of the batch together: frames are held, a grace
  * period passes, the nested tables are made read-only and flushed; then, when nothing can
  * change unnoticed, the contents are compared byte by byte, and only now one frame takes
@@ -23,6 +27,7 @@
  * batch; whoever clears a map takes it, so that a batch can rely on what it walks over. It
  * is taken inside vm->lock, and mem->lock and shared_lock inside it.
  */
+#include <linux/hash.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -43,7 +48,13 @@ MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be du
 #define BATCH_LEAVES	256u	/* frames of 4 KiB looked at in a batch */
 #define BATCH_TWINS	512u	/* those held; a leaf may bring its hint's along */
 #define HINT_WAYS	4u
+#define TWIN_SLOTS	(2 * BATCH_TWINS)
 #define HASH_ZERO	0ull	/* of a page of zeroes */
+#define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample */
+#define SAMPLE_WORDS	16u
+#define SAMPLE_STEP	33u	/* words: one a 256 bytes, each time at another offset */
+#define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
+#define VAGUE_SLOTS	1024u
 
 struct aerie_group {
 	struct list_head node;
@@ -82,6 +93,8 @@ static struct hint *hints;
 static size_t nr_hints;			/* a power of 2 */
 static struct twin *twins;
 static unsigned int nr_twins;
+static u16 twin_slots[TWIN_SLOTS];	/* 1 + index, found by memory and gfn; 0: empty */
+static u64 vague[VAGUE_SLOTS];		/* hashes of samples that differing pages have had */
 static struct aerie_mem *at_mem;	/* where the pass is; NULL: at its start */
 static gfn_t at_gfn;
 
@@ -237,24 +250,75 @@ static struct aerie_mem *hint_find(const struct aerie_mem *mem, gfn_t gfn, u64 h
 
 /* ---- Collecting --------------------------------------------------------------------- */
 
+static u64 hash_whole(const struct aerie_group *group, const void *kaddr)
+{
+	return xxh64(kaddr, PAGE_SIZE, group->seed) | HASH_WHOLE;
+}
+
+/* HASH_ZERO where there is nothing but zeroes. */
+static u64 hash_sample(const struct aerie_group *group, const u64 *words)
+{
+	u64 sample[SAMPLE_WORDS], any = 0;
+	unsigned int i;
+
+	for (i = 0; i < SAMPLE_WORDS; i++) {
+		sample[i] = words[i * SAMPLE_STEP % PAGE_WORDS];
+		any |= sample[i];
+	}
+	return any ? (xxh64(sample, sizeof(sample), group->seed) | 2) & ~HASH_WHOLE : HASH_ZERO;
+}
+
+static u64 *vague_slot(u64 hash)
+{
+	return &vague[(hash >> 2) % VAGUE_SLOTS];
+}
+
+static bool is_vague(u64 hash)
+{
+	return hash && *vague_slot(hash) == hash;
+}
+
 static u64 page_hash(const struct aerie_mem *mem, struct page *page)
 {
 	const void *kaddr = page_address(page);
-	u64 hash;
+	u64 hash = hash_sample(mem->group, kaddr);
 
-	if (!memchr_inv(kaddr, 0, PAGE_SIZE))
+	if (hash == HASH_ZERO && !memchr_inv(kaddr, 0, PAGE_SIZE))
 		return HASH_ZERO;
-	hash = xxh64(kaddr, PAGE_SIZE, mem->group->seed);
-	return hash == HASH_ZERO ? 1 : hash;
+	return hash == HASH_ZERO || is_vague(hash) ? hash_whole(mem->group, kaddr) : hash;
+}
+
+static void page_rehash(struct aerie_mem *mem, struct page *page)
+{
+	set_page_private(page, page_hash(mem, page));
+	atomic_long_inc(&mem->hashed);
+}
+
+/* @page, whose hash is @hash, equals not all that have it. @shared is its frame, if any. */
+static void hash_refine(const struct aerie_group *group, u64 hash, struct aerie_shared *shared)
+{
+	if (hash == HASH_ZERO || hash & HASH_WHOLE)
+		return;
+	*vague_slot(hash) = hash;
+	if (shared)
+		aerie_shared_rehash(shared, hash_whole(group, page_address(shared->page)));
+}
+
+static unsigned int twin_slot(const struct aerie_mem *mem, gfn_t gfn)
+{
+	return hash_64((u64)(uintptr_t)mem + gfn, ilog2(TWIN_SLOTS));
 }
 
 static struct twin *twin_hold(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
 {
 	struct twin *twin = &twins[nr_twins];
+	unsigned int at = twin_slot(mem, leaf->gfn);
 
 	if (nr_twins == BATCH_TWINS || !aerie_map_hold(leaf))
 		return NULL;
-	nr_twins++;
+	while (twin_slots[at])
+		at = (at + 1) % TWIN_SLOTS;
+	twin_slots[at] = ++nr_twins;
 	*twin = (struct twin){ .mem = mem, .leaf = *leaf, .hash = hash };
 	return twin;
 }
@@ -262,11 +326,14 @@ static struct twin *twin_hold(struct aerie_mem *mem, struct aerie_leaf *leaf, u6
 /* One that is held already. */
 static struct twin *twin_find(const struct aerie_mem *mem, gfn_t gfn)
 {
-	unsigned int i;
+	unsigned int at = twin_slot(mem, gfn);
+	struct twin *twin;
 
-	for (i = nr_twins; i; i--)
-		if (twins[i - 1].mem == mem && twins[i - 1].leaf.gfn == gfn)
-			return &twins[i - 1];
+	for (; twin_slots[at]; at = (at + 1) % TWIN_SLOTS) {
+		twin = &twins[twin_slots[at] - 1];
+		if (twin->mem == mem && twin->leaf.gfn == gfn)
+			return twin;
+	}
 	return NULL;
 }
 
@@ -330,14 +397,15 @@ static void small_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	case AERIE_SEEN_STILL:
 		if (page_count(leaf->page) != 1)
 			return;
-		set_page_private(leaf->page, page_hash(mem, leaf->page));
-		atomic_long_inc(&mem->hashed);
+		page_rehash(mem, leaf->page);
 		if (!aerie_map_hashed(leaf))
 			return;
 		break;
 	case AERIE_SEEN_HASHED:
 		if (page_count(leaf->page) != 1)
 			return;
+		if (is_vague(page_private(leaf->page)))
+			page_rehash(mem, leaf->page);
 		break;
 	}
 	leaf_match(mem, leaf, page_private(leaf->page));
@@ -367,9 +435,8 @@ static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	for (i = 0; i < AERIE_LARGE_PAGES; i++) {
 		struct page *page = leaf->page + i;
 
-		if (seen == AERIE_SEEN_STILL) {
-			set_page_private(page, page_hash(mem, page));
-			atomic_long_inc(&mem->hashed);
+		if (seen == AERIE_SEEN_STILL || is_vague(page_private(page))) {
+			page_rehash(mem, page);
 			cond_resched();
 		}
 		if (has_twin(mem, leaf->gfn + i, page_private(page)))
@@ -427,9 +494,16 @@ static bool collect(void)
 
 /* ---- Comparing and sharing ------------------------------------------------------------ */
 
+/* Written out, eight words for each question whether that was all. */
 static bool same(struct page *a, struct page *b)
 {
-	return !memcmp(page_address(a), page_address(b), PAGE_SIZE);
+	const u64 *x = page_address(a), *y = page_address(b), *end = x + PAGE_WORDS;
+
+	for (; x < end; x += 8, y += 8)
+		if ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) |
+		    (x[4] ^ y[4]) | (x[5] ^ y[5]) | (x[6] ^ y[6]) | (x[7] ^ y[7]))
+			return false;
+	return true;
 }
 
 /* Flush each memory of which a twin says so. */
@@ -495,6 +569,7 @@ static void twins_join(struct twin *twin, struct twin *other)
 	if (other->dropped || other->old)
 		return;
 	if (!same(twin->leaf.page, other->leaf.page)) {
+		hash_refine(twin->mem->group, twin->hash, other->made);
 		twin->dropped = true;
 		other->dropped = !other->made;
 		return;
@@ -519,10 +594,12 @@ static void twin_resolve(struct twin *twin)
 		else
 			twin_replace(twin, aerie_frame_zero(false));
 	} else if (twin->found) {
-		if (!same(page, twin->found->page))
+		if (!same(page, twin->found->page)) {
+			hash_refine(twin->mem->group, twin->hash, twin->found);
 			twin->dropped = true;
-		else if (twin_replace(twin, twin->found->page))
+		} else if (twin_replace(twin, twin->found->page)) {
 			twin->found = NULL;	/* it is the gfn's now */
+		}
 	} else if (twin->other) {
 		twins_join(twin, twin->other);
 	}
@@ -561,6 +638,7 @@ bool aerie_share_batch(void)
 	if (!twins || list_empty(&mems))
 		return false;
 	nr_twins = 0;
+	memset(twin_slots, 0, sizeof(twin_slots));
 	more = collect();
 	if (!nr_twins)
 		return more;

@@ -87,6 +87,17 @@ struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash
 	return shared;
 }
 
+void aerie_shared_rehash(struct aerie_shared *shared, u64 hash)
+{
+	spin_lock(&shared_lock);
+	if (!find(shared->group, hash)) {
+		hlist_del(&shared->node);
+		shared->hash = hash;
+		hlist_add_head(&shared->node, bucket(hash));
+	}
+	spin_unlock(&shared_lock);
+}
+
 static void shared_free_late(struct rcu_head *rcu)
 {
 	struct aerie_shared *shared = container_of(rcu, struct aerie_shared, rcu);

@@ -4,7 +4,7 @@
  * (eventfds that nobody reads) and a device that a thread serves: a virtqueue at a fixed
  * address, its doorbell, an MSI.
  *
- * usage: kvm [--large] [--cpus N] [--append TEXT] PAYLOAD
+ * usage: kvm [--large] [--mergeable] [--cpus N] [--append TEXT] PAYLOAD
  *        kvm --measure create|pause|memory PAYLOAD
  *
  * The latter takes figures of such a program itself, for guests that write a byte to
@@ -257,6 +257,7 @@ static int measure(const char *what, const char *payload)
 
 static const struct option options[] = {
 	{ "large", no_argument, NULL, 'l' },
+	{ "mergeable", no_argument, NULL, 's' },
 	{ "cpus", required_argument, NULL, 'c' },
 	{ "append", required_argument, NULL, 'a' },
 	{ "measure", required_argument, NULL, 'm' },
@@ -267,13 +268,16 @@ int main(int argc, char **argv)
 {
 	const char *append = "", *what = NULL;
 	unsigned int cpus = 1, i;
-	bool large = false;
+	bool large = false, mergeable = false;
 	pthread_t t;
 	int c;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (c == 'l')
 			large = true;
+		else if (c == 's')
+			mergeable = true;
 		else if (c == 'c')
 			cpus = strtoul(optarg, NULL, 0);
 		else if (c == 'a')
@@ -284,10 +288,12 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (optind != argc - 1 || cpus < 1 || cpus > VM_MAX_CPUS)
-		errx(2, "usage: kvm [--large] [--cpus N] [--append TEXT] [--measure WHAT] PAYLOAD");
+		errx(2, "usage: kvm [--large] [--mergeable] [--cpus N] [--append TEXT] [--measure WHAT] PAYLOAD");
 	if (what)
 		return measure(what, argv[optind]);
 	add_device(create(argv[optind], cpus, large, append));
+	if (mergeable && madvise(vm_ram, vm_ram_bytes, MADV_MERGEABLE))
+		err(1, "MADV_MERGEABLE");
 	for (i = 1; i < cpus; i++) {
 		if (pthread_create(&t, NULL, run_thread, (void *)(uintptr_t)i))
 			errx(1, "pthread_create");

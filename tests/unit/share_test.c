@@ -484,6 +484,48 @@ TEST(equal_pages_become_one)
 	teardown();
 }
 
+/* What the sample does not tell is told by more of the page, and by nothing twice. */
+TEST(pages_that_differ_in_a_word)
+{
+	unsigned int vm, i;
+	u64 word;
+
+	setup(1);
+	quiet = true;
+	for (i = 0; i < 12; i++) {
+		for (vm = 0; vm < 2; vm++) {
+			gpa_t gpa = i * PAGE_SIZE;
+
+			put_pattern(&vms[vm], gpa, 1);
+			word = i % 6;
+			EXPECT_EQ(aerie_mem_write(&vms[vm].mem, gpa + 8, &word, 8, GFP_KERNEL), 0);
+			memcpy(vms[vm].model + gpa + 8, &word, 8);
+		}
+	}
+	passes(12);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 12);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.shared), 12);
+	EXPECT_EQ(aerie_share_with(&vms[0].mem, &vms[1].mem), 12);
+	EXPECT_EQ(aerie_share_saved(&vms[0].mem), 12 * (PAGE_SIZE - PAGE_SIZE / 4));
+	/* The same where nothing has a twin. */
+	for (i = 12; i < 20; i++) {
+		gpa_t gpa = i * PAGE_SIZE;
+
+		put_pattern(&vms[1], gpa, 2);
+		word = i;
+		EXPECT_EQ(aerie_mem_write(&vms[1].mem, gpa + 8, &word, 8, GFP_KERNEL), 0);
+		memcpy(vms[1].model + gpa + 8, &word, 8);
+	}
+	passes(30);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.shared), 12);
+	word = atomic_long_read(&vms[1].mem.hashed);
+	passes(4);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.hashed), word);
+	verify(&vms[0]);
+	verify(&vms[1]);
+	teardown();
+}
+
 TEST(pinned_pages_are_left_alone)
 {
 	struct bio_vec seg;

@@ -47,6 +47,8 @@ typedef s64 ktime_t;
 #define __acquires(x)
 #define __acquire(x) do { } while (0)
 #define __releases(x)
+#define __acquire(x)	do { } while (0)
+#define __release(x)	do { } while (0)
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define __printf(a, b)		__attribute__((format(printf, a, b)))
