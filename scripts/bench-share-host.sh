@@ -92,7 +92,7 @@ ksm_pairs() {
 	find_all ksm pairs 0.1
 	stand_still ksm pairs
 	ksm_pace 100 20
-	find_all ksm pairs-default 10
+	find_all ksm pairs-default 4
 	echo 2 >$ksm/run
 	kill "${pids[@]}"
 	wait "${pids[@]}" || true

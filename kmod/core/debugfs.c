@@ -59,10 +59,11 @@ static int memory_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(memory);
 
-/* Guest-physical memory: the offset is the address. What is no RAM ends a read. */
+/* Guest-physical memory: the offset is the address. Holes read as zeroes. */
 static ssize_t ram_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
 {
 	struct aerie_vm *vm = file->private_data;
+	const gpa_t end = vm->mem.ram[vm->mem.nr_ram - 1].end;
 	size_t done = 0;
 	int err = 0;
 	void *page;
@@ -72,10 +73,13 @@ static ssize_t ram_read(struct file *file, char __user *buf, size_t len, loff_t 
 	page = (void *)__get_free_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	while (done < len && aerie_mem_is_ram(&vm->mem, *pos, 1) && !fatal_signal_pending(current)) {
+	while (done < len && *pos < end && !fatal_signal_pending(current)) {
 		size_t n = min_t(size_t, len - done, PAGE_SIZE - (*pos & ~PAGE_MASK));
 
-		err = aerie_mem_read(&vm->mem, *pos, page, n, GFP_KERNEL);
+		if (aerie_mem_is_ram(&vm->mem, *pos, n))
+			err = aerie_mem_read(&vm->mem, *pos, page, n, GFP_KERNEL);
+		else
+			memset(page, 0, n);
 		if (!err && copy_to_user(buf + done, page, n))
 			err = -EFAULT;
 		if (err)

@@ -20,7 +20,9 @@
  * the place of the other (map.c says how a write ends that at any point). After a last
  * flush and grace period the frames that nobody holds any more are freed.
  *
- * A 2 MiB frame is hashed in pages of 4 KiB and split where enough of them have twins.
+ * A 2 MiB frame is hashed in pages of 4 KiB and split where enough of them have twins. One
+ * that is written all the time is looked into every few passes: it may be one page of it
+ * that is, and the others have twins.
  * Pages that somebody has pinned have more references than the map's; they are left alone.
  *
  * Locks: share_lock (mutex) protects the lists of memories and groups and is held over a
@@ -45,9 +47,10 @@ static unsigned int share_split = 64;
 module_param(share_split, uint, 0644);
 MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be duplicates for it to be split");
 
-#define BATCH_LEAVES	256u	/* frames of 4 KiB looked at in a batch */
-#define BATCH_TWINS	512u	/* those held; a leaf may bring its hint's along */
+#define BATCH_LEAVES	512u	/* frames of 4 KiB looked at in a batch */
+#define BATCH_TWINS	1024u	/* those held; a leaf may bring its hint's along */
 #define HINT_WAYS	4u
+#define PROBE_PASSES	8u	/* as often are frames looked into that never stand still */
 #define TWIN_SLOTS	(2 * BATCH_TWINS)
 #define HASH_ZERO	0ull	/* of a page of zeroes */
 #define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample */
@@ -97,6 +100,7 @@ static u16 twin_slots[TWIN_SLOTS];	/* 1 + index, found by memory and gfn; 0: emp
 static u64 vague[VAGUE_SLOTS];		/* hashes of samples that differing pages have had */
 static struct aerie_mem *at_mem;	/* where the pass is; NULL: at its start */
 static gfn_t at_gfn;
+static unsigned int pass;
 
 /* ---- Groups and members ---------------------------------------------------------- */
 
@@ -246,6 +250,19 @@ static struct aerie_mem *hint_find(const struct aerie_mem *mem, gfn_t gfn, u64 h
 			return hint->mem;
 	}
 	return NULL;
+}
+
+/* Has anybody else of the group been seen with @hash? That may have been long ago. */
+static bool hint_any(const struct aerie_mem *mem, gfn_t gfn, u64 hash)
+{
+	const struct hint *way = hint_bucket(hash);
+	unsigned int i;
+
+	for (i = 0; i < HINT_WAYS; i++)
+		if (way[i].mem && way[i].hash == hash && way[i].mem->group == mem->group &&
+		    (way[i].mem != mem || way[i].gfn != gfn))
+			return true;
+	return false;
 }
 
 /* ---- Collecting --------------------------------------------------------------------- */
@@ -424,6 +441,29 @@ static bool has_twin(struct aerie_mem *mem, gfn_t gfn, u64 hash)
 	return shared || hint_find(mem, gfn, hash, &other);
 }
 
+/* Would it pay to split a 2 MiB frame that changes while it is looked into? */
+static bool large_probe(struct aerie_mem *mem, const struct aerie_leaf *leaf)
+{
+	struct aerie_shared *shared;
+	unsigned int i, found = 0;
+	gfn_t gfn = leaf->gfn;
+	u64 hash;
+
+	for (i = 0; i < AERIE_LARGE_PAGES; i++, gfn++) {
+		hash = page_hash(mem, leaf->page + i);
+		shared = hash == HASH_ZERO ? NULL : aerie_shared_find(mem->group, hash);
+		if (shared)
+			aerie_shared_put(shared);
+		if (hash == HASH_ZERO || shared || hint_any(mem, gfn, hash))
+			found++;
+		else
+			hint_add(mem, gfn, hash);
+		cond_resched();
+	}
+	atomic_long_add(AERIE_LARGE_PAGES, &mem->hashed);
+	return found && found >= READ_ONCE(share_split);
+}
+
 /* Returns true where it has been split: its pages are to be looked at then. */
 static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
 {
@@ -431,7 +471,8 @@ static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	unsigned int i, found = 0;
 
 	if (seen == AERIE_SEEN_WRITTEN)
-		return false;
+		return pass % PROBE_PASSES == 0 && large_probe(mem, leaf) &&
+		       !aerie_map_split(mem, leaf);
 	for (i = 0; i < AERIE_LARGE_PAGES; i++) {
 		struct page *page = leaf->page + i;
 
@@ -470,6 +511,7 @@ static bool collect(void)
 			return false;
 		at_mem = list_first_entry(&mems, struct aerie_mem, share_node);
 		at_gfn = 0;
+		pass++;
 	}
 	while (looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS &&
 	       aerie_map_next(at_mem, at_gfn, &leaf)) {

@@ -45,7 +45,6 @@ typedef s64 ktime_t;
 #define __bitwise
 #define __must_hold(x)
 #define __acquires(x)
-#define __acquire(x) do { } while (0)
 #define __releases(x)
 #define __acquire(x)	do { } while (0)
 #define __release(x)	do { } while (0)
