@@ -425,6 +425,14 @@ void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
 
 /* ---- For the scanner ------------------------------------------------------------ */
 
+static void leaf_set(struct aerie_leaf *leaf, gfn_t gfn, u64 *slot, u64 val, unsigned int level)
+{
+	*leaf = (struct aerie_leaf){
+		.gfn = gfn, .slot = slot, .val = val, .page = leaf_page(val),
+		.large = level == 2, .own = leaf_own(val),
+	};
+}
+
 bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct aerie_leaf *leaf)
 {
 	struct place at;
@@ -436,16 +444,28 @@ bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct
 		size = 1ull << (MAP_BITS * (at.level - 1));
 		gfn &= ~(size - 1);
 		if (at.val) {
-			*leaf = (struct aerie_leaf){
-				.gfn = gfn, .slot = at.slot, .val = at.val,
-				.page = leaf_page(at.val), .large = at.level == 2,
-				.own = leaf_own(at.val),
-			};
+			leaf_set(leaf, gfn, at.slot, at.val, at.level);
 			return true;
 		}
 		gfn += size;
 	}
 	return false;
+}
+
+bool aerie_map_after(const struct aerie_mem *mem, struct aerie_leaf *leaf)
+{
+	gfn_t gfn = leaf->gfn + (leaf->large ? AERIE_LARGE_PAGES : 1);
+	u64 val;
+
+	/* Mostly its neighbour in the same node. */
+	if (!leaf->large && slot_index(gfn, 1)) {
+		val = READ_ONCE(leaf->slot[1]);
+		if (val) {
+			leaf_set(leaf, gfn, leaf->slot + 1, val, 1);
+			return true;
+		}
+	}
+	return aerie_map_next(mem, gfn, leaf);
 }
 
 /* One step of an own leaf's marks. False where the slot has changed. */

@@ -117,6 +117,9 @@ static inline bool aerie_map_next(const struct aerie_mem *mem, gfn_t gfn, struct
 	return aerie_map_next_in(mem, gfn, ~0ull, leaf);
 }
 
+/* The first leaf behind @leaf, which has been found like that; false where there is none. */
+bool aerie_map_after(const struct aerie_mem *mem, struct aerie_leaf *leaf);
+
 /*
  * Look at an own frame: from now on it counts as not written. @flush is set where
  * translations have to be flushed for that to be known. Writes by the host or by devices

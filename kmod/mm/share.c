@@ -49,13 +49,14 @@ MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be du
 
 #define BATCH_LEAVES	512u	/* frames of 4 KiB looked at in a batch */
 #define BATCH_TWINS	1024u	/* those held; a leaf may bring its hint's along */
+#define RESCHED_PAGES	32u	/* looked at without asking who else wants the processor */
 #define HINT_WAYS	4u
 #define PROBE_PASSES	8u	/* as often are frames looked into that never stand still */
 #define TWIN_SLOTS	(2 * BATCH_TWINS)
 #define HASH_ZERO	0ull	/* of a page of zeroes */
 #define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample */
-#define SAMPLE_WORDS	16u
-#define SAMPLE_STEP	33u	/* words: one a 256 bytes, each time at another offset */
+#define SAMPLE_WORDS	12u
+#define SAMPLE_STEP	43u	/* words: one a 344 bytes, each time at another offset */
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define VAGUE_SLOTS	1024u
 
@@ -458,7 +459,8 @@ static bool large_probe(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 			found++;
 		else
 			hint_add(mem, gfn, hash);
-		cond_resched();
+		if (i % RESCHED_PAGES == 0)
+			cond_resched();
 	}
 	atomic_long_add(AERIE_LARGE_PAGES, &mem->hashed);
 	return found && found >= READ_ONCE(share_split);
@@ -476,10 +478,10 @@ static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	for (i = 0; i < AERIE_LARGE_PAGES; i++) {
 		struct page *page = leaf->page + i;
 
-		if (seen == AERIE_SEEN_STILL || is_vague(page_private(page))) {
+		if (seen == AERIE_SEEN_STILL || is_vague(page_private(page)))
 			page_rehash(mem, page);
+		if (i % RESCHED_PAGES == 0)
 			cond_resched();
-		}
 		if (has_twin(mem, leaf->gfn + i, page_private(page)))
 			found++;
 		else
@@ -503,7 +505,7 @@ static bool collect(void)
 {
 	struct aerie_leaf leaf;
 	unsigned int looked = 0;
-	bool flush = false;
+	bool flush = false, more;
 
 	if (!at_mem) {
 		hints_size();
@@ -513,17 +515,20 @@ static bool collect(void)
 		at_gfn = 0;
 		pass++;
 	}
-	while (looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS &&
-	       aerie_map_next(at_mem, at_gfn, &leaf)) {
+	more = aerie_map_next(at_mem, at_gfn, &leaf);
+	while (more && looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS) {
 		at_gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES : 1);
 		looked += leaf.large ? AERIE_LARGE_PAGES : 1;
-		if (!leaf.own)
-			continue;
-		if (!leaf.large)
+		if (leaf.own && !leaf.large) {
 			small_look(at_mem, &leaf, &flush);
-		else if (large_look(at_mem, &leaf, &flush))
+		} else if (leaf.own && large_look(at_mem, &leaf, &flush)) {
 			at_gfn = leaf.gfn;
-		cond_resched();
+			more = aerie_map_next(at_mem, at_gfn, &leaf);
+			continue;
+		}
+		more = aerie_map_after(at_mem, &leaf);
+		if (looked % RESCHED_PAGES == 0)
+			cond_resched();
 	}
 	if (flush)
 		mem_flush(at_mem);
@@ -713,11 +718,10 @@ static u64 shared_sum(struct aerie_mem *mem, u64 (*fn)(struct aerie_shared *shar
 {
 	struct aerie_leaf leaf;
 	u64 sum = 0;
-	gfn_t gfn;
+	bool more;
 
 	lockdep_assert_held(&share_lock);
-	for (gfn = 0; aerie_map_next(mem, gfn, &leaf); gfn++) {
-		gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES - 1 : 0);
+	for (more = aerie_map_next(mem, 0, &leaf); more; more = aerie_map_after(mem, &leaf)) {
 		cond_resched();
 		/* A write may end it while it is looked at; what it was stays for this long. */
 		rcu_read_lock();
