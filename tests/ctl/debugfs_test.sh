@@ -94,7 +94,7 @@ check "the command line" has state "cmdline $APPEND"
 check "the memory granted" has memory "granted_kib 262144"
 check "and resident" [ "$(value memory resident_kib)" -gt 16384 ]
 check "its memory, all of it" [ "$(wc -c <"$dir/ram")" = $((256 << 20)) ]
-check "with what the kernel has been told" grep -qF -- "$APPEND" "$dir/ram"
+check "with what the kernel has been told" eval "tr '\\0' '\\n' <$dir/ram | grep -qaF -- '$APPEND'"
 check "nested tables" [ "$(value memory nested_tables)" -gt 3 ]
 check "ranges of ports" has ranges ' *0x3f8-0x3ff [a-z0-9-]+'
 check "ranges of memory" has ranges ' *0xfec00000-0xfec[0-9a-f]+ [a-z0-9-]+'
