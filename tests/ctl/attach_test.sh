@@ -142,7 +142,7 @@ fi
 # Refusals
 check "no such VM" says 3 "no such VM" aerie attach "$w" disk "$two"
 check "no such VM to detach from" says 3 "no such VM" aerie detach "$w" disk0
-check "no such kind" says 2 "'tape' is no kind of device: disk, nic, console or rng" aerie attach "$v" tape "$two"
+check "no such kind" says 2 "'tape' is no kind of device: disk, nic, console, rng or balloon" aerie attach "$v" tape "$two"
 check "no file" says 2 "disk FILE[,OPTION...] is missing" aerie attach "$v" disk
 check "too much" says 2 "rng takes nothing more, not 'x'" aerie attach "$v" rng x
 check "an option that is none" says 2 "disk: 'rw' is none of ro, direct, serial=TEXT" aerie attach "$v" disk "$two,rw"
