@@ -254,7 +254,8 @@ struct aerie_vm_config {
 	u32 nr_nics;
 	bool hvc;			/* has a virtio console */
 	bool entropy;			/* a source of it */
-	const u64 *balloon;		/* bytes wanted in one, or NULL: it has none */
+	bool balloon;			/* has one, */
+	u64 balloon_bytes;		/* in which so much is wanted */
 	char share_group[AERIE_GROUP_LEN];	/* or "": it shares with nobody */
 	char *cmdline;			/* or NULL */
 };

@@ -76,14 +76,12 @@ static ssize_t ram_read(struct file *file, char __user *buf, size_t len, loff_t 
 	while (done < len && *pos < end && !fatal_signal_pending(current)) {
 		size_t n = min_t(size_t, len - done, PAGE_SIZE - (*pos & ~PAGE_MASK));
 
-		if (aerie_mem_is_ram(&vm->mem, *pos, n))
-			err = aerie_mem_read(&vm->mem, *pos, page, n, GFP_KERNEL);
-		else
+		if (aerie_mem_dump(&vm->mem, *pos, page, n))
 			memset(page, 0, n);
-		if (!err && copy_to_user(buf + done, page, n))
+		if (copy_to_user(buf + done, page, n)) {
 			err = -EFAULT;
-		if (err)
 			break;
+		}
 		done += n;
 		*pos += n;
 		cond_resched();

@@ -42,7 +42,7 @@ int aerie_plug_create(struct aerie_vm *vm, const struct aerie_vm_config *what,
 	for (i = 0; !err && i < what->nr_nics; i++)
 		err = aerie_virtio_net_create(vm, &what->nics[i], why);
 	if (!err && what->balloon)
-		err = aerie_virtio_balloon_create(vm, *what->balloon, why);
+		err = aerie_virtio_balloon_create(vm, what->balloon_bytes, why);
 	return err;
 }
 
@@ -127,7 +127,7 @@ int aerie_vm_attach(struct aerie_vm *vm, const struct aerie_vm_config *what,
 	struct aerie_dev *dev;
 	int err;
 
-	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy + !!what->balloon != 1)
+	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy + what->balloon != 1)
 		return aerie_refuse(why, -EINVAL, 0, "one device is attached at a time");
 	err = aerie_vm_lock(vm, why);
 	if (err)

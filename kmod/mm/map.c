@@ -448,6 +448,8 @@ bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct
 			return true;
 		}
 		gfn += size;
+		if (!slot_index(gfn, 1))
+			cond_resched();
 	}
 	return false;
 }

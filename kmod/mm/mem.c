@@ -72,6 +72,16 @@ void aerie_mem_clear(struct aerie_mem *mem)
 	aerie_share_unlock();
 }
 
+int aerie_mem_dump(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len)
+{
+	int err;
+
+	aerie_share_lock();
+	err = aerie_mem_read(mem, gpa, buf, len, GFP_KERNEL);
+	aerie_share_unlock();
+	return err;
+}
+
 bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)
 {
 	unsigned int i;

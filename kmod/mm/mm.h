@@ -196,6 +196,17 @@ bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len);
 int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp);
 
 /**
+ * aerie_mem_dump() - aerie_mem_read() for who is no part of the VM
+ * @mem: the memory, which may be cleared meanwhile
+ * @gpa: guest physical address
+ * @buf: destination
+ * @len: bytes, few: nobody can clear a map, or share, for as long
+ *
+ * Context: may sleep. Return: 0; -EFAULT where part of the range is not RAM.
+ */
+int aerie_mem_dump(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len);
+
+/**
  * aerie_mem_write() - checked copy to guest memory
  * @mem: the memory
  * @gpa: guest physical address; the range may cross pages

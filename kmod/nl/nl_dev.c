@@ -26,21 +26,21 @@ static int plug_reply(struct sk_buff *msg, void *hdr, const struct aerie_plug *p
 /* A reply that cannot be delivered takes nothing back: DEV_GET tells what there is. */
 int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info)
 {
-	struct aerie_vm_config what = { .entropy = info->attrs[AERIE_A_ENTROPY] };
+	struct aerie_vm_config what = {
+		.entropy = info->attrs[AERIE_A_ENTROPY],
+		.balloon = info->attrs[AERIE_A_BALLOON],
+	};
 	struct aerie_vm *vm = aerie_nl_vm(info);
 	struct aerie_why why = {};
 	struct aerie_plug plug;
 	struct sk_buff *msg;
 	int err = -ENOMEM;
 	void *hdr;
-	u64 bytes;
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	if (info->attrs[AERIE_A_BALLOON]) {
-		bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
-		what.balloon = &bytes;
-	}
+	if (what.balloon)
+		what.balloon_bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
 	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (msg)
 		err = aerie_nl_devices(&what, info->attrs, &why);

@@ -99,18 +99,20 @@ static void balloon_inflate(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	aerie_vq_done(vq, chain, 0);
 }
 
-/* The buffers themselves are what is free. */
+/* The buffers themselves are what is free. Nobody has more than all memory to report. */
 static void balloon_report(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
 	struct balloon *b = of_vdev(vq->vdev);
 	struct aerie_mem *mem = &vq->vdev->dev.vm->mem;
+	u64 left = vq->vdev->dev.vm->config.memory_bytes;
 	unsigned int i, nr = 0;
 
 	for (i = chain->nr_in; i < chain->nr_in + chain->nr_out; i++) {
 		const struct aerie_vq_buf *buf = &chain->bufs[i];
 
-		if (!aerie_mem_is_ram(mem, buf->gpa, buf->len))
+		if (!aerie_mem_is_ram(mem, buf->gpa, buf->len) || buf->len > left)
 			continue;
+		left -= buf->len;
 		b->reports[nr++] = (struct aerie_ram){ buf->gpa, buf->gpa + buf->len };
 		WRITE_ONCE(b->reported, b->reported + buf->len);
 	}

@@ -98,6 +98,10 @@ shown_while_reset() {
 	while [ -f "$SCRATCH/resets" ]; do
 		timed aerie reset "$v" || break
 	done &
+	# Its content is dropped and read all the time.
+	while [ -f "$SCRATCH/resets" ]; do
+		cat "/sys/kernel/debug/aerie/vms/$v/ram" >/dev/null 2>&1
+	done &
 	without=0
 	for i in $(seq "$rounds"); do
 		[ -n "$(field "$v" tty)" ] || without=$((without + 1))

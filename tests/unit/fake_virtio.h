@@ -107,4 +107,15 @@ static __maybe_unused void decode_bars(void)
 	msix_base = config_in(ECHO_SLOT, PCI_BASE_ADDRESS_1, 4);
 }
 
+/* Give a queue a ring of eight, as a driver does. */
+static __maybe_unused void ring_enable(struct ring *ring, struct aerie_vq *vq)
+{
+	*ring = (struct ring) { &vm.mem, 8, 0x10000, 0x20000, 0x30000, 0 };
+	vq->size = ring->size;
+	vq->desc = ring->desc;
+	vq->avail = ring->avail;
+	vq->used = ring->used;
+	vq->enabled = true;
+}
+
 #endif

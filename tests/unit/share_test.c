@@ -571,6 +571,34 @@ TEST(large_frames_are_split_where_it_pays)
 	teardown();
 }
 
+/* One page of it is written between any two passes; the others have twins. */
+TEST(large_frames_that_never_stand_still_are_looked_into)
+{
+	const gpa_t at = 2u << 20;
+	unsigned int vm, i;
+	u64 n = 0;
+
+	setup(1);
+	quiet = true;
+	for (vm = 0; vm < 2; vm++)
+		for (i = 0; i < 512; i++)
+			put_pattern(&vms[vm], at + i * PAGE_SIZE, 1 + i % 4);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.large), 512);
+	for (i = 0; i < 40; i++) {
+		for (vm = 0; vm < 2; vm++, n++) {
+			EXPECT_EQ(aerie_mem_write(&vms[vm].mem, at, &n, 8, GFP_KERNEL), 0);
+			memcpy(vms[vm].model + at, &n, 8);
+		}
+		passes(1);
+	}
+	for (vm = 0; vm < 2; vm++) {
+		EXPECT_EQ(atomic_long_read(&vms[vm].mem.large), 0);
+		EXPECT_EQ(atomic_long_read(&vms[vm].mem.shared), 511);
+		verify(&vms[vm]);
+	}
+	teardown();
+}
+
 TEST(who_holds_memory_keeps_what_it_has_found)
 {
 	size_t len = PAGE_SIZE;

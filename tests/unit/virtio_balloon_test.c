@@ -31,21 +31,13 @@ int aerie_mem_drop(struct aerie_mem *mem, const struct aerie_ram *runs, unsigned
 
 static void setup(unsigned int queue)
 {
-	struct aerie_vq *vq;
-
 	virtio_machine(RAM_END);
 	vm.config.memory_bytes = RAM_END;
 	EXPECT_EQ(aerie_virtio_balloon_create(&vm, 0, NULL), 0);
 	balloon = container_of(list_entry(vm.devs.prev, struct aerie_dev, node),
 			       struct aerie_virtio, dev);
 	balloon->dev.ops->reset(&balloon->dev);
-	vq = &balloon->vqs[queue];
-	ring = (struct ring) { &vm.mem, 8, 0x10000, 0x20000, 0x30000, 0 };
-	vq->size = ring.size;
-	vq->desc = ring.desc;
-	vq->avail = ring.avail;
-	vq->used = ring.used;
-	vq->enabled = true;
+	ring_enable(&ring, &balloon->vqs[queue]);
 	balloon->s.status = READY;
 	nr_dropped = drops = 0;
 }
@@ -133,6 +125,20 @@ TEST(buffers_of_a_report_are_given_up_where_they_are_ram)
 	EXPECT(dropped[0].start == 0x200000 && dropped[0].end == 0x300000);
 	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
 	EXPECT_EQ(info.reported, 0x100000);
+	virtio_machine_fini();
+}
+
+/* The same memory, reported again and again in one request, is not walked through as often. */
+TEST(no_more_is_reported_than_there_is)
+{
+	unsigned int i;
+
+	setup(2);
+	for (i = 0; i < 7; i++)
+		ring_desc(&ring, i, 0x100000, 0x180000, i < 6 ? NEXT | WRITE : WRITE, i + 1);
+	serve(2);
+	EXPECT_EQ(ring_used_idx(&ring), 1);
+	EXPECT_EQ(nr_dropped, 2);
 	virtio_machine_fini();
 }
 

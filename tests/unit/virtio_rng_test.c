@@ -24,12 +24,7 @@ static void setup(void)
 			   dev);
 	vq = &rng->vqs[0];
 	rng->dev.ops->reset(&rng->dev);
-	ring = (struct ring) { &vm.mem, 8, 0x10000, 0x20000, 0x30000, 0 };
-	vq->size = ring.size;
-	vq->desc = ring.desc;
-	vq->avail = ring.avail;
-	vq->used = ring.used;
-	vq->enabled = true;
+	ring_enable(&ring, vq);
 	rng->s.status = READY;
 	shim_slept_us = 0;
 }
