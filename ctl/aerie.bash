@@ -64,6 +64,14 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "0 5 10 50 100" -- "$cur")
 		return
 		;;
+	--limit | --reserve)
+		mapfile -t COMPREPLY < <(compgen -W "0 64M 128M 256M 512M 1G 2G 4G" -- "$cur")
+		return
+		;;
+	--weight)
+		mapfile -t COMPREPLY < <(compgen -W "50 100 200 400" -- "$cur")
+		return
+		;;
 	--share-group)
 		words=$("$tool" share 2>/dev/null | awk 'NR > 3 && $1 != "-" { print $1 }' | sort -u)
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

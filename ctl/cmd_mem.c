@@ -11,6 +11,10 @@
 
 const struct option_def opts_mem[] = {
 	{ .name = "watch", .help = "again every second, until Ctrl-C" },
+	{ .name = "idle", .help = "for how long memory has not been accessed" },
+	{ .name = "limit", .arg = "SIZE", .help = "what the VM may have of its own, 0: no limit" },
+	{ .name = "reserve", .arg = "SIZE", .help = "what it keeps when others need memory" },
+	{ .name = "weight", .arg = "N", .help = "its part beside others, 1 to 10000; usual: 100" },
 	OPTION_JSON,
 	OPTION_END
 };
@@ -25,6 +29,8 @@ const struct option_def opts_share[] = {
 struct memory {
 	char name[AERIE_NAME_MAX + 1], group[AERIE_GROUP_MAX + 1];
 	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed;
+	uint64_t stored, packed, loaded, limit, reserve, idle[AERIE_IDLE_AGES];
+	uint32_t weight, age_seconds;
 };
 
 struct memories {
@@ -50,6 +56,15 @@ static void read_memory(struct nlattr **tb, void *arg)
 	m->tables = get_u64(tb[AERIE_A_TABLES]);
 	m->broken = get_u64(tb[AERIE_A_BROKEN]);
 	m->hashed = get_u64(tb[AERIE_A_HASHED]);
+	m->stored = get_u64(tb[AERIE_A_STORED]);
+	m->packed = get_u64(tb[AERIE_A_PACKED]);
+	m->loaded = get_u64(tb[AERIE_A_LOADED]);
+	m->limit = get_u64(tb[AERIE_A_MEM_LIMIT]);
+	m->reserve = get_u64(tb[AERIE_A_MEM_RESERVE]);
+	m->weight = get_u32(tb[AERIE_A_MEM_WEIGHT]);
+	m->age_seconds = get_u32(tb[AERIE_A_AGE_SECONDS]);
+	if (tb[AERIE_A_IDLE])
+		nla_memcpy(m->idle, tb[AERIE_A_IDLE], sizeof(m->idle));
 }
 
 /* Of the VM called @name, or of all where it is NULL. */
@@ -66,9 +81,23 @@ static enum status memories_get(const struct conn *conn, const char *name,
 static const struct out_col mem_cols[] = {
 	{ "NAME", OUT_STR }, { "GROUP", OUT_STR }, { "GRANTED", OUT_SIZE },
 	{ "RESIDENT", OUT_SIZE }, { "LARGE", OUT_SIZE }, { "ZERO", OUT_SIZE },
-	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "TABLES", OUT_SIZE },
-	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 },
+	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "STORED", OUT_SIZE },
+	{ "PACKED", OUT_SIZE }, { "WORKING", OUT_SIZE }, { "TABLES", OUT_SIZE },
+	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 }, { "LOADED", OUT_U64 },
+	{ "LIMIT", OUT_SIZE }, { "RESERVE", OUT_SIZE }, { "WEIGHT", OUT_U64 },
 };
+
+#define WORKING_AGES	4	/* accessed within eight looks */
+
+static uint64_t working(const struct memory *m)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < WORKING_AGES; i++)
+		sum += m->idle[i];
+	return sum;
+}
 
 static void print_memories(const struct args *args, const struct memories *list)
 {
@@ -84,7 +113,11 @@ static void print_memories(const struct args *args, const struct memories *list)
 			{ .str = m->group, .none = !*m->group },
 			{ .u64 = m->granted }, { .u64 = m->resident }, { .u64 = m->large },
 			{ .u64 = m->zero }, { .u64 = m->shared }, { .u64 = m->saved },
+			{ .u64 = m->stored }, { .u64 = m->packed },
+			{ .u64 = working(m), .none = !m->age_seconds },
 			{ .u64 = m->tables }, { .u64 = m->broken }, { .u64 = m->hashed },
+			{ .u64 = m->loaded }, { .u64 = m->limit, .none = !m->limit },
+			{ .u64 = m->reserve, .none = !m->reserve }, { .u64 = m->weight },
 		});
 	}
 	if (args_has(args, "json"))
@@ -94,23 +127,110 @@ static void print_memories(const struct args *args, const struct memories *list)
 	out_table_free(table);
 }
 
+static const struct out_col idle_cols[] = {
+	{ "NAME", OUT_STR }, { "IDLE", OUT_TIME }, { "SIZE", OUT_SIZE },
+};
+
+/* How much has not been accessed for how long, or longer. */
+static void print_idle(const struct args *args, const struct memories *list)
+{
+	struct out_table *table = out_table_new(idle_cols, 3);
+	struct json json = { .f = stdout };
+	size_t i, age;
+
+	for (i = 0; i < list->nr; i++) {
+		const struct memory *m = &list->vm[i];
+		uint64_t size = 0, ns = 0;
+
+		for (age = 0; age < AERIE_IDLE_AGES; age++)
+			size += m->idle[age];
+		for (age = 0; age < AERIE_IDLE_AGES && m->age_seconds; age++) {
+			out_table_row(table, (struct out_val[]){
+				{ .str = m->name }, { .u64 = ns }, { .u64 = size },
+			});
+			size -= m->idle[age];
+			ns = (UINT64_C(1000000000) * m->age_seconds) << age;
+		}
+	}
+	if (args_has(args, "json"))
+		out_table_json(table, &json, NULL);
+	else
+		out_table_text(table, stdout);
+	out_table_free(table);
+}
+
+/* What the VM is to have, where that is asked for. */
+struct wanted {
+	const char *limit, *reserve, *weight;
+	uint64_t limit_bytes, reserve_bytes;
+	uint32_t weight_val;
+};
+
+static enum status parse_wanted(const struct args *args, struct wanted *w)
+{
+	*w = (struct wanted){
+		.limit = args_value(args, "limit"),
+		.reserve = args_value(args, "reserve"),
+		.weight = args_value(args, "weight"),
+	};
+	if (w->limit && strcmp(w->limit, "0") && !parse_size(w->limit, &w->limit_bytes))
+		return usage(args, "--limit '%s' is no size", w->limit);
+	if (w->reserve && strcmp(w->reserve, "0") && !parse_size(w->reserve, &w->reserve_bytes))
+		return usage(args, "--reserve '%s' is no size", w->reserve);
+	if (w->weight && (!parse_u32(w->weight, &w->weight_val) || !w->weight_val ||
+			  w->weight_val > AERIE_WEIGHT_MAX))
+		return usage(args, "--weight '%s' is not 1 to %d", w->weight, AERIE_WEIGHT_MAX);
+	if ((w->limit || w->reserve || w->weight) && !args->nr_operands)
+		return usage(args, "--%s is of a VM: say which", w->limit ? "limit" :
+			     w->reserve ? "reserve" : "weight");
+	return STATUS_OK;
+}
+
+static enum status set_wanted(const struct conn *conn, const char *name, const struct wanted *w)
+{
+	struct nl_msg *msg;
+	enum status status;
+	struct refusal e;
+
+	if (!w->limit && !w->reserve && !w->weight)
+		return STATUS_OK;
+	msg = conn_request(conn, AERIE_CMD_MEM_SET, 0);
+	put_str(msg, AERIE_A_NAME, name);
+	if (w->limit)
+		put_u64(msg, AERIE_A_MEM_LIMIT, w->limit_bytes);
+	if (w->reserve)
+		put_u64(msg, AERIE_A_MEM_RESERVE, w->reserve_bytes);
+	if (w->weight)
+		put_u32(msg, AERIE_A_MEM_WEIGHT, w->weight_val);
+	status = conn_call(conn, msg, NULL, NULL, &e);
+	if (status != STATUS_OK)
+		fail(name, "cannot set what memory it may have", &e);
+	return status;
+}
+
 enum status cmd_mem(const struct args *args)
 {
 	char buf[AERIE_NAME_MAX + 1];
 	const char *name = NULL;
 	struct memories list;
+	struct wanted wanted;
 	enum status status;
 	struct refusal e;
 	struct conn conn;
 
-	status = conn_open(&conn);
+	status = parse_wanted(args, &wanted);
+	if (status == STATUS_OK)
+		status = conn_open(&conn);
 	if (status != STATUS_OK)
 		return status;
 	if (args->nr_operands)
 		name = vm_resolve(&conn, args->operand[0], buf);
-	for (;;) {
+	status = set_wanted(&conn, name, &wanted);
+	while (status == STATUS_OK) {
 		status = memories_get(&conn, name, &list, &e);
-		if (status == STATUS_OK)
+		if (status == STATUS_OK && args_has(args, "idle"))
+			print_idle(args, &list);
+		else if (status == STATUS_OK)
 			print_memories(args, &list);
 		else
 			fail(name, "cannot look at the memory", &e);

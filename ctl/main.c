@@ -166,7 +166,17 @@ const struct command commands[] = {
 "RESIDENT is the VM's alone; ZERO has only been read, or is zeroes, and takes nothing;\n"
 "SHARED is held together with other VMs of its group or twice by itself, which saves it\n"
 "SAVED. BROKEN counts pages that were shared and have been written, HASHED those that\n"
-"were looked at for duplicates.\n"
+"were looked at for duplicates. STORED has left memory, where it takes PACKED; LOADED counts\n"
+"pages that were brought back. WORKING has been accessed in the last eight looks (--idle).\n\n"
+"  aerie mem web --limit 512M --reserve 128M\n"
+	}, {
+		.name = "pool", .operands = "",
+		.summary = "how much of the host's memory all VMs together have, and may have",
+		.options = opts_pool, .run = cmd_pool,
+		.more =
+"  aerie pool --limit 4G\n\n"
+"Near the limit, what guests have not accessed for long is compressed and leaves memory;\n"
+"USED is all that they take, STORE what of it takes what has left.\n"
 	}, {
 		.name = "share", .operands = "[VM]", .max_operands = 1,
 		.summary = "how hard duplicate memory is looked for, and who shares with whom",

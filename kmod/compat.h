@@ -6,6 +6,11 @@
 #include <linux/version.h>
 #include <linux/crc32.h>
 #include <linux/hrtimer.h>
+#include <linux/module.h>
+#include <linux/numa.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/zsmalloc.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
@@ -287,5 +292,160 @@ static inline void compat_bdev_release(void *claim)
 #else
 #define COMPAT_GENL_MCAST_NET_ADMIN	0
 #endif
+
+/* Shrinkers have been allocated by the kernel since 6.7. NULL without memory. */
+static inline struct shrinker *
+compat_shrinker_new(const char *name,
+		    unsigned long (*count)(struct shrinker *s, struct shrink_control *sc),
+		    unsigned long (*scan)(struct shrinker *s, struct shrink_control *sc))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	struct shrinker *s = shrinker_alloc(0, "%s", name);
+#else
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+#endif
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = DEFAULT_SEEKS;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_register(s);
+#else
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+#endif
+	return s;
+}
+
+static inline void compat_shrinker_free(struct shrinker *s)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_free(s);
+#else
+	unregister_shrinker(s);
+	kfree(s);
+#endif
+}
+
+/*
+ * zsmalloc, which may be a module that is not loaded: who needs it gets it by name. Its
+ * objects were mapped until 6.15; then they are copied, and since 7.0 by their size.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define COMPAT_ZS_COPIES
+#endif
+
+struct compat_zs {
+	typeof(&zs_create_pool) create;
+	typeof(&zs_destroy_pool) destroy;
+	typeof(&zs_malloc) malloc;
+	typeof(&zs_free) free;
+	typeof(&zs_get_total_pages) pages;
+	typeof(&zs_compact) compact;
+#ifdef COMPAT_ZS_COPIES
+	typeof(&zs_obj_write) write;
+	typeof(&zs_obj_read_begin) read;
+	typeof(&zs_obj_read_end) end;
+#else
+	typeof(&zs_map_object) map;
+	typeof(&zs_unmap_object) end;
+#endif
+};
+
+static inline void compat_zs_put(struct compat_zs *zs)
+{
+	if (zs->create)
+		symbol_put(zs_create_pool);
+	if (zs->destroy)
+		symbol_put(zs_destroy_pool);
+	if (zs->malloc)
+		symbol_put(zs_malloc);
+	if (zs->free)
+		symbol_put(zs_free);
+	if (zs->pages)
+		symbol_put(zs_get_total_pages);
+	if (zs->compact)
+		symbol_put(zs_compact);
+#ifdef COMPAT_ZS_COPIES
+	if (zs->write)
+		symbol_put(zs_obj_write);
+	if (zs->read)
+		symbol_put(zs_obj_read_begin);
+	if (zs->end)
+		symbol_put(zs_obj_read_end);
+#else
+	if (zs->map)
+		symbol_put(zs_map_object);
+	if (zs->end)
+		symbol_put(zs_unmap_object);
+#endif
+	memset(zs, 0, sizeof(*zs));
+}
+
+static inline bool compat_zs_get(struct compat_zs *zs)
+{
+	bool all;
+
+	zs->create = symbol_get(zs_create_pool);
+	zs->destroy = symbol_get(zs_destroy_pool);
+	zs->malloc = symbol_get(zs_malloc);
+	zs->free = symbol_get(zs_free);
+	zs->pages = symbol_get(zs_get_total_pages);
+	zs->compact = symbol_get(zs_compact);
+	all = zs->create && zs->destroy && zs->malloc && zs->free && zs->pages && zs->compact;
+#ifdef COMPAT_ZS_COPIES
+	zs->write = symbol_get(zs_obj_write);
+	zs->read = symbol_get(zs_obj_read_begin);
+	zs->end = symbol_get(zs_obj_read_end);
+	return all && zs->write && zs->read && zs->end;
+#else
+	zs->map = symbol_get(zs_map_object);
+	zs->end = symbol_get(zs_unmap_object);
+	return all && zs->map && zs->end;
+#endif
+}
+
+/* 0 without memory. */
+static inline unsigned long compat_zs_malloc(const struct compat_zs *zs, struct zs_pool *pool,
+					     size_t len, gfp_t gfp)
+{
+#ifdef COMPAT_ZS_COPIES
+	unsigned long handle = zs->malloc(pool, len, gfp, NUMA_NO_NODE);
+#else
+	unsigned long handle = zs->malloc(pool, len, gfp);
+#endif
+	return IS_ERR_VALUE(handle) ? 0 : handle;
+}
+
+/* Context: process; both copy the whole object. */
+static inline void compat_zs_write(const struct compat_zs *zs, struct zs_pool *pool,
+				   unsigned long handle, void *buf, size_t len)
+{
+#ifdef COMPAT_ZS_COPIES
+	zs->write(pool, handle, buf, len);
+#else
+	memcpy(zs->map(pool, handle, ZS_MM_WO), buf, len);
+	zs->end(pool, handle);
+#endif
+}
+
+static inline void compat_zs_read(const struct compat_zs *zs, struct zs_pool *pool,
+				  unsigned long handle, void *buf, size_t len)
+{
+#ifdef COMPAT_ZS_COPIES
+	void *at = zs->read(pool, handle, len, buf);
+
+	if (at != buf)
+		memcpy(buf, at, len);
+	zs->end(pool, handle, len, at);
+#else
+	memcpy(buf, zs->map(pool, handle, ZS_MM_RO), len);
+	zs->end(pool, handle);
+#endif
+}
 
 #endif

@@ -345,6 +345,10 @@ static void vcpu_populate(struct aerie_vcpu *vcpu)
 		aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST,
 			      "vCPU %u: the host has no memory for guest page 0x%llx",
 			      vcpu->id, vcpu->fault_gpa);
+	else if (err == -EIO)
+		aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST,
+			      "vCPU %u: guest page 0x%llx has left memory and cannot be read back",
+			      vcpu->id, vcpu->fault_gpa);
 }
 
 static bool vcpu_has_work(struct aerie_vcpu *vcpu)

@@ -26,7 +26,7 @@ void aerie_mem_release(int held) __releases(&holders)
 
 void aerie_mem_wait_holders(void)
 {
-	synchronize_srcu(&holders);
+	synchronize_srcu_expedited(&holders);
 }
 
 void aerie_mem_after_holders(struct rcu_head *head, rcu_callback_t fn)
@@ -75,15 +75,29 @@ static size_t page_rest(gpa_t gpa, size_t len)
 	return min_t(size_t, len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
 }
 
-/* Within a page that there is, which only RAM ever is. */
-static bool page_read(const struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len)
+enum found {
+	FOUND,
+	FOUND_ZEROES,		/* nobody has touched it */
+	FOUND_STORED,		/* bring it back and look again */
+};
+
+static __always_inline enum found page_find(const struct aerie_mem *mem, gpa_t gpa,
+					    struct aerie_frame_ref *ref)
+{
+	if (likely(aerie_map_find(mem, gpa >> PAGE_SHIFT, ref)))
+		return FOUND;
+	return ref->stored ? FOUND_STORED : FOUND_ZEROES;
+}
+
+/* Within a page. */
+static enum found page_read(const struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len)
 {
 	struct aerie_frame_ref ref;
-	bool found;
+	enum found found;
 
 	rcu_read_lock();
-	found = aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref);
-	if (found)
+	found = page_find(mem, gpa, &ref);
+	if (found == FOUND)
 		copy_once(buf, ref_kaddr(&ref, gpa), len);
 	rcu_read_unlock();
 	return found;
@@ -104,15 +118,22 @@ static bool page_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t
 
 int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
 {
-	/* The common case. */
-	if (len <= PAGE_SIZE - (gpa & (PAGE_SIZE - 1)) && page_read(mem, gpa, buf, len))
+	/* The common case: what there is can only be RAM. */
+	if (len <= PAGE_SIZE - (gpa & (PAGE_SIZE - 1)) && page_read(mem, gpa, buf, len) == FOUND)
 		return 0;
 	if (!aerie_mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	while (len) {
 		size_t n = page_rest(gpa, len);
+		enum found found;
 
-		if (!page_read(mem, gpa, buf, n))
+		while ((found = page_read(mem, gpa, buf, n)) == FOUND_STORED) {
+			int err = aerie_map_load(mem, gpa >> PAGE_SHIFT, gfp);
+
+			if (err)
+				return err;
+		}
+		if (found == FOUND_ZEROES)
 			memset(buf, 0, n);
 		gpa += n;
 		buf += n;
@@ -217,25 +238,28 @@ int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, si
 		   gfp_t gfp)
 {
 	struct aerie_frame_ref ref;
-	bool found;
+	enum found found;
 	size_t size;
 	int err;
 
 	for (;;) {
 		rcu_read_lock();
-		found = write ? aerie_map_find_own(mem, gpa >> PAGE_SHIFT, &ref) :
-				aerie_map_find(mem, gpa >> PAGE_SHIFT, &ref);
+		if (write)
+			found = aerie_map_find_own(mem, gpa >> PAGE_SHIFT, &ref) ? FOUND : FOUND_STORED;
+		else
+			found = page_find(mem, gpa, &ref);
 		rcu_read_unlock();
-		if (found)
+		if (found == FOUND)
 			break;
 		if (!aerie_mem_is_ram(mem, gpa, 1))
 			return -EFAULT;
-		if (!write) {
+		if (found == FOUND_ZEROES) {
 			ref.pfn = page_to_pfn(aerie_frame_zero(false));
 			ref.large = false;
 			break;
 		}
-		err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		err = write ? aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref) :
+			      aerie_map_load(mem, gpa >> PAGE_SHIFT, gfp);
 		if (err)
 			return err;
 	}

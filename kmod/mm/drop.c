@@ -38,10 +38,8 @@ static void batch_unmap(struct batch *b)
 		mapped |= aerie_npt_unmap(&mem->npt, b->leaf[i].gfn << PAGE_SHIFT,
 					  b->leaf[i].large);
 	spin_unlock(&mem->lock);
-	preempt_disable();
-	if (mapped && mem->flush)
-		mem->flush(mem);
-	preempt_enable();
+	if (mapped)
+		aerie_mem_flush(mem);
 }
 
 static void batch_end(struct batch *b)

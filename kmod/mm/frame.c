@@ -15,7 +15,10 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include "mm/map.h"
+#include "mm/pool.h"
+#include "mm/reclaim.h"
 #include "mm/share.h"
+#include "mm/store.h"
 
 static struct page *zero_large;		/* written once, under the mutex */
 static DEFINE_MUTEX(zero_mutex);
@@ -42,15 +45,27 @@ int aerie_mm_init(void)
 		return err;
 	err = aerie_share_start();
 	if (err)
-		aerie_shared_exit();
+		goto err_shared;
+	err = aerie_pool_start();
+	if (err)
+		goto err_share;
+	return 0;
+
+err_share:
+	aerie_share_stop();
+err_shared:
+	aerie_shared_exit();
 	return err;
 }
 
 void aerie_mm_exit(void)
 {
+	aerie_pool_stop();
 	aerie_share_stop();
+	aerie_reclaim_free();
 	aerie_share_free();
 	aerie_shared_exit();
+	aerie_store_close();
 	if (zero_large)
 		aerie_frame_free(zero_large, true, true);
 	zero_large = NULL;
@@ -63,24 +78,36 @@ struct page *aerie_frame_zero(bool large)
 
 struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed)
 {
+	struct page *page;
+
 	gfp = aerie_guest_gfp(gfp);
 	if (zeroed)
 		gfp |= __GFP_ZERO;
 	if (large)
 		gfp |= __GFP_NORETRY;
-	return alloc_pages(gfp, large ? AERIE_LARGE_ORDER : 0);
+	page = alloc_pages(gfp, large ? AERIE_LARGE_ORDER : 0);
+	if (likely(page))
+		aerie_pool_charge(large ? AERIE_LARGE_PAGES : 1);
+	return page;
 }
 
 void aerie_frame_free(struct page *page, bool large, bool counted)
 {
 	unsigned int i;
 
+	aerie_pool_uncharge(large ? AERIE_LARGE_PAGES : 1);
 	if (!large || !counted) {
 		__free_pages(page, large ? AERIE_LARGE_ORDER : 0);
 		return;
 	}
 	for (i = 0; i < AERIE_LARGE_PAGES; i++)
 		put_page(page + i);
+}
+
+void aerie_frame_put(struct page *page)
+{
+	aerie_pool_uncharge(1);
+	put_page(page);
 }
 
 void aerie_frame_count(struct page *page)

@@ -34,6 +34,11 @@
  *
  * A leaf that is not of zeroes can be emptied (drop.c), which is seen like any change.
  *
+ * An own frame that nobody accesses can leave memory (reclaim.c): it is held like one that
+ * is to be shared, then its slot says where the content is STORED, and it is unmapped. Who
+ * finds such a slot, to read or to write, brings the content back: it marks the slot BUSY,
+ * and what is stored is its alone; it may sleep then, and so do others who want to have it.
+ *
  * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
  * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
  *
@@ -45,104 +50,23 @@
 #include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include "mm/map.h"
+#include <linux/wait_bit.h>
+#include "mm/pool.h"
+#include "mm/slot.h"
 
 static bool large_pages = true;
 module_param(large_pages, bool, 0644);
 MODULE_PARM_DESC(large_pages, "hold guest memory in 2 MiB frames where it fits");
-
-#define MAP_LEVELS	4
-#define MAP_BITS	9
-#define MAP_SLOTS	(1u << MAP_BITS)
-
-#define SLOT_NODE	1ull		/* address of the next node */
-#define SLOT_LEAF	2ull		/* host physical address of a frame */
-#define SLOT_MANY	4ull		/* which others hold as well */
-#define SLOT_BUSY	8ull		/* of MANY: it is being replaced */
-#define SLOT_COUNTED	16ull		/* 2 MiB, pages counted one by one */
-/* Of an own frame; who writes to it, or lets the guest do so, takes them away. */
-#define SLOT_SEEN	32ull		/* not written since the scanner has looked */
-#define SLOT_HASHED	64ull		/* of SEEN: there is a hash of it */
-#define SLOT_HELD	128ull		/* of SEEN: the scanner is about to take it away */
-#define SLOT_MARKS	(SLOT_SEEN | SLOT_HASHED | SLOT_HELD)
-#define SLOT_ADDR	(~0xfffull)
-
-struct aerie_map_node {
-	u64 slot[MAP_SLOTS];
-};
-
-/* Where the way to a gfn ends: at a leaf, or where one is missing. */
-struct place {
-	u64 *slot;
-	u64 val;
-	unsigned int level;
-};
-
-static unsigned int slot_index(gfn_t gfn, unsigned int level)
-{
-	return gfn >> (MAP_BITS * (level - 1)) & (MAP_SLOTS - 1);
-}
-
-static struct aerie_map_node *slot_node(u64 slot)
-{
-	return (struct aerie_map_node *)(uintptr_t)(slot & SLOT_ADDR);
-}
-
-static __always_inline void map_walk(const struct aerie_mem *mem, gfn_t gfn, struct place *at)
-{
-	struct aerie_map_node *node = mem->map;
-
-	for (at->level = MAP_LEVELS; ; at->level--) {
-		at->slot = &node->slot[slot_index(gfn, at->level)];
-		at->val = READ_ONCE(*at->slot);
-		if (!(at->val & SLOT_NODE))
-			return;
-		node = slot_node(at->val);
-	}
-}
-
-static struct page *leaf_page(u64 slot)
-{
-	return pfn_to_page((slot & SLOT_ADDR) >> PAGE_SHIFT);
-}
-
-static u64 leaf_make(struct page *page, u64 flags)
-{
-	return (u64)page_to_pfn(page) << PAGE_SHIFT | SLOT_LEAF | flags;
-}
-
-static bool leaf_zero(u64 slot, unsigned int level)
-{
-	return leaf_page(slot) == aerie_frame_zero(level == 2);
-}
-
-static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct aerie_frame_ref *ref)
-{
-	ref->large = at->level == 2;
-	ref->pfn = (at->val & SLOT_ADDR) >> PAGE_SHIFT;
-	if (ref->large)
-		ref->pfn += gfn & (AERIE_LARGE_PAGES - 1);
-	ref->zero = at->val & SLOT_MANY && leaf_zero(at->val, at->level);
-	ref->busy = at->val & SLOT_BUSY;
-}
-
-static bool leaf_own(u64 slot)
-{
-	return (slot & (SLOT_LEAF | SLOT_MANY)) == SLOT_LEAF;
-}
-
-static unsigned long level_pages(unsigned int level)
-{
-	return level == 2 ? AERIE_LARGE_PAGES : 1;
-}
 
 bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref)
 {
 	struct place at;
 
 	map_walk(mem, gfn, &at);
-	if (!(at.val & SLOT_LEAF))
+	if (!(at.val & SLOT_LEAF)) {
+		ref->stored = at.val & SLOT_STORED;
 		return false;
+	}
 	leaf_ref(&at, gfn, ref);
 	return true;
 }
@@ -172,6 +96,15 @@ static bool large_fits(const struct aerie_mem *mem, gfn_t gfn)
 	gpa_t start = (gfn & ~(gfn_t)(AERIE_LARGE_PAGES - 1)) << PAGE_SHIFT;
 
 	return READ_ONCE(large_pages) && aerie_mem_is_ram(mem, start, AERIE_LARGE_BYTES);
+}
+
+/* A frame for @mem, if it and all may have one more: who may sleep has asked for that. */
+static __always_inline struct page *frame_for(struct aerie_mem *mem, gfp_t gfp, bool large,
+					      bool zeroed)
+{
+	if (unlikely(READ_ONCE(aerie_pool_limited)) && !aerie_pool_fits(mem, gfp, large))
+		return NULL;
+	return aerie_frame_alloc(gfp, large, zeroed);
 }
 
 static void count_own(struct aerie_mem *mem, unsigned int level)
@@ -215,13 +148,13 @@ static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct pl
 	struct page *page = NULL;
 
 	if (at->level == 1) {
-		page = aerie_frame_alloc(gfp, false, true);
+		page = frame_for(mem, gfp, false, true);
 		if (!page)
 			return -ENOMEM;
 	} else if (at->level == 2 && large_fits(mem, gfn)) {
 		if (gfp != GFP_KERNEL)
 			return -EAGAIN;
-		page = aerie_frame_alloc(gfp, true, true);
+		page = frame_for(mem, gfp, true, true);
 	}
 	if (!page)
 		return slot_fill_node(mem, at->slot, gfp);
@@ -230,9 +163,9 @@ static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct pl
 }
 
 /* What takes the place of a frame that many hold, as a slot; 0 without memory. */
-static u64 replacement(unsigned int level, bool zero, gfp_t gfp)
+static u64 replacement(struct aerie_mem *mem, unsigned int level, bool zero, gfp_t gfp)
 {
-	struct page *page = aerie_frame_alloc(gfp, level == 2, zero);
+	struct page *page = frame_for(mem, gfp, level == 2, zero);
 	unsigned long node;
 
 	if (page)
@@ -268,7 +201,7 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 		cpu_relax();
 		return 0;
 	}
-	new = replacement(at.level, zero, gfp);
+	new = replacement(mem, at.level, zero, gfp);
 	if (!new)
 		return -ENOMEM;
 	preempt_disable();
@@ -308,6 +241,57 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 	return 0;
 }
 
+/*
+ * Bring back what a slot says is stored. Returns 0 where that has been done, or where the
+ * slot has changed meanwhile and is to be looked at again; -EAGAIN, -ENOMEM, -EIO.
+ */
+static noinline int slot_load(struct aerie_mem *mem, struct place at, gfp_t gfp)
+{
+	struct page *page;
+	int err;
+
+	if (gfp != GFP_KERNEL)
+		return -EAGAIN;
+	if (at.val & SLOT_BUSY) {
+		wait_var_event(at.slot, READ_ONCE(*at.slot) != at.val);
+		return 0;
+	}
+	page = frame_for(mem, gfp, false, false);
+	if (!page)
+		return -ENOMEM;
+	if (cmpxchg(at.slot, at.val, at.val | SLOT_BUSY) != at.val) {
+		aerie_frame_free(page, false, false);
+		return 0;
+	}
+	err = aerie_store_load(slot_stored(at.val), page);
+	smp_store_release(at.slot, err ? at.val : leaf_make(page, 0));
+	smp_mb();	/* who waits has been counted before it looked at the slot */
+	wake_up_var(at.slot);
+	if (err) {
+		aerie_frame_free(page, false, false);
+		return err;
+	}
+	count_stored(mem, slot_stored(at.val), -1);
+	aerie_store_free(slot_stored(at.val));
+	atomic_long_inc(&mem->loaded);
+	count_own(mem, 1);
+	return 0;
+}
+
+int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
+{
+	struct place at;
+
+	map_walk(mem, gfn, &at);
+	return at.val & SLOT_STORED ? slot_load(mem, at, gfp) : 0;
+}
+
+/* Without memory for it who may not sleep has to come again. */
+static int map_err(int err, gfp_t gfp)
+{
+	return gfp == GFP_KERNEL ? err : -EAGAIN;
+}
+
 /* By value: the caller's stays in registers. */
 static noinline bool slot_written(struct place at)
 {
@@ -331,8 +315,10 @@ int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_fram
 		}
 		if (at.val & SLOT_MANY)
 			err = slot_break(mem, gfn, at, gfp);
+		else if (unlikely(at.val & SLOT_STORED))
+			err = slot_load(mem, at, gfp);
 	} while (!err);
-	return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+	return map_err(err, gfp);
 }
 
 /* May an empty slot become a zero frame? Else it takes a node. */
@@ -348,11 +334,15 @@ int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 
 	do {
 		map_walk(mem, gfn, &at);
+		if (at.val & SLOT_STORED) {
+			err = slot_load(mem, at, gfp);
+			continue;
+		}
 		if (at.val || zero_fits(mem, gfn, at.level))
 			return 0;
 		err = slot_fill_node(mem, at.slot, gfp);
 	} while (!err);
-	return gfp == GFP_KERNEL ? -ENOMEM : -EAGAIN;
+	return map_err(err, gfp);
 }
 
 /* The same with mem->lock held and read-only: what the slot holds, zeroes if nothing. */
@@ -372,7 +362,7 @@ static int show_locked(struct aerie_mem *mem, gfn_t gfn, struct place *at)
 		at->val = zero;
 		atomic_long_add(level_pages(at->level), &mem->zero);
 	}
-	if (READ_ONCE(*at->slot) != at->val || at->val & SLOT_BUSY)
+	if (READ_ONCE(*at->slot) != at->val || at->val & (SLOT_BUSY | SLOT_STORED))
 		return -EAGAIN;
 	leaf_ref(at, gfn, &ref);
 	return aerie_npt_map(&mem->npt, gfn << PAGE_SHIFT, ref.pfn, large, false, GFP_NOWAIT);
@@ -398,18 +388,6 @@ int aerie_map_show(struct aerie_mem *mem, gfn_t gfn)
 	return err;
 }
 
-/* Marks come and go without the lock. Returns what the slot holds then. */
-static u64 slot_counted(u64 *slot, u64 val)
-{
-	u64 seen;
-
-	for (;; val = seen) {
-		seen = cmpxchg(slot, val, val | SLOT_COUNTED);
-		if (seen == val)
-			return val | SLOT_COUNTED;
-	}
-}
-
 void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
 {
 	struct place at;
@@ -422,210 +400,6 @@ void aerie_map_count(struct aerie_mem *mem, gfn_t gfn)
 	}
 	spin_unlock(&mem->lock);
 }
-
-/* ---- For the scanner ------------------------------------------------------------ */
-
-static void leaf_set(struct aerie_leaf *leaf, gfn_t gfn, u64 *slot, u64 val, unsigned int level)
-{
-	*leaf = (struct aerie_leaf){
-		.gfn = gfn, .slot = slot, .val = val, .page = leaf_page(val),
-		.large = level == 2, .own = leaf_own(val),
-	};
-}
-
-bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct aerie_leaf *leaf)
-{
-	struct place at;
-	gfn_t size;
-
-	end = min_t(gfn_t, end, mem->ram[mem->nr_ram - 1].end >> PAGE_SHIFT);
-	while (gfn < end) {
-		map_walk(mem, gfn, &at);
-		size = 1ull << (MAP_BITS * (at.level - 1));
-		gfn &= ~(size - 1);
-		if (at.val) {
-			leaf_set(leaf, gfn, at.slot, at.val, at.level);
-			return true;
-		}
-		gfn += size;
-		if (!slot_index(gfn, 1))
-			cond_resched();
-	}
-	return false;
-}
-
-bool aerie_map_after(const struct aerie_mem *mem, struct aerie_leaf *leaf)
-{
-	gfn_t gfn = leaf->gfn + (leaf->large ? AERIE_LARGE_PAGES : 1);
-	u64 val;
-
-	/* Mostly its neighbour in the same node. */
-	if (!leaf->large && slot_index(gfn, 1)) {
-		val = READ_ONCE(leaf->slot[1]);
-		if (val) {
-			leaf_set(leaf, gfn, leaf->slot + 1, val, 1);
-			return true;
-		}
-	}
-	return aerie_map_next(mem, gfn, leaf);
-}
-
-/* One step of an own leaf's marks. False where the slot has changed. */
-static bool leaf_mark(struct aerie_leaf *leaf, u64 val)
-{
-	if (cmpxchg(leaf->slot, leaf->val, val) != leaf->val)
-		return false;
-	leaf->val = val;
-	return true;
-}
-
-enum aerie_seen aerie_map_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
-{
-	bool seen = leaf->val & SLOT_SEEN, written;
-
-	if (!leaf_mark(leaf, leaf->val | SLOT_SEEN))
-		return AERIE_SEEN_WRITTEN;
-	spin_lock(&mem->lock);
-	*flush |= aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, leaf->large,
-				 !mem->npt.ops->has_ad, &written);
-	spin_unlock(&mem->lock);
-	if (!seen || written) {
-		leaf_mark(leaf, leaf->val & ~SLOT_HASHED);
-		return AERIE_SEEN_WRITTEN;
-	}
-	return leaf->val & SLOT_HASHED ? AERIE_SEEN_HASHED : AERIE_SEEN_STILL;
-}
-
-bool aerie_map_has_hash(const struct aerie_leaf *leaf)
-{
-	return leaf->own && leaf->val & SLOT_HASHED;
-}
-
-bool aerie_map_shared(const struct aerie_leaf *leaf)
-{
-	return leaf->val & SLOT_LEAF && !leaf->own && READ_ONCE(*leaf->slot) == leaf->val &&
-	       !leaf_zero(leaf->val, leaf->large ? 2 : 1);
-}
-
-bool aerie_map_hashed(struct aerie_leaf *leaf)
-{
-	return leaf_mark(leaf, leaf->val | SLOT_HASHED);
-}
-
-int aerie_map_split(struct aerie_mem *mem, const struct aerie_leaf *leaf)
-{
-	struct aerie_map_node *node = (void *)get_zeroed_page(aerie_guest_gfp(GFP_KERNEL));
-	unsigned int i;
-	bool mapped;
-	u64 val;
-
-	if (!node)
-		return -ENOMEM;
-	preempt_disable();
-	spin_lock(&mem->lock);
-	do {
-		val = READ_ONCE(*leaf->slot);
-		if (!leaf_own(val)) {
-			spin_unlock(&mem->lock);
-			preempt_enable();
-			free_page((unsigned long)node);
-			return -EAGAIN;
-		}
-		if (!(val & SLOT_COUNTED)) {
-			aerie_frame_count(leaf_page(val));
-			val = slot_counted(leaf->slot, val);
-		}
-		for (i = 0; i < MAP_SLOTS; i++)
-			node->slot[i] = leaf_make(leaf_page(val) + i,
-						  val & (SLOT_SEEN | SLOT_HASHED));
-	} while (cmpxchg(leaf->slot, val, (u64)(uintptr_t)node | SLOT_NODE) != val);
-	/* No page changes its size under the eyes of a processor. */
-	mapped = aerie_npt_unmap(&mem->npt, leaf->gfn << PAGE_SHIFT, true);
-	spin_unlock(&mem->lock);
-	if (mapped && mem->flush)
-		mem->flush(mem);
-	preempt_enable();
-	atomic_long_inc(&mem->nodes);
-	atomic_long_sub(AERIE_LARGE_PAGES, &mem->large);
-	return 0;
-}
-
-bool aerie_map_hold(struct aerie_leaf *leaf)
-{
-	return leaf_mark(leaf, leaf->val | SLOT_HELD);
-}
-
-bool aerie_map_held(const struct aerie_leaf *leaf)
-{
-	return READ_ONCE(*leaf->slot) == leaf->val;
-}
-
-void aerie_map_unhold(struct aerie_leaf *leaf, bool forget)
-{
-	leaf_mark(leaf, leaf->val & ~(forget ? SLOT_MARKS : SLOT_HELD));
-}
-
-bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, bool *written)
-{
-	bool flush;
-
-	spin_lock(&mem->lock);
-	flush = aerie_npt_look(&mem->npt, leaf->gfn << PAGE_SHIFT, false, true, written);
-	spin_unlock(&mem->lock);
-	return flush;
-}
-
-bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page)
-{
-	const bool zero = page == aerie_frame_zero(false);
-	bool done;
-
-	spin_lock(&mem->lock);
-	done = cmpxchg(leaf->slot, leaf->val, leaf_make(page, SLOT_MANY)) == leaf->val;
-	if (done && page != leaf->page) {
-		aerie_npt_replace(&mem->npt, leaf->gfn << PAGE_SHIFT, page_to_pfn(page));
-		WRITE_ONCE(mem->generation, mem->generation + 1);
-	}
-	spin_unlock(&mem->lock);
-	if (!done)
-		return false;
-	atomic_long_dec(&mem->resident);
-	atomic_long_inc(zero ? &mem->zero : &mem->shared);
-	return true;
-}
-
-/* ---- For who gives memory back (drop.c) ------------------------------------------- */
-
-bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf)
-{
-	const unsigned int level = leaf->large ? 2 : 1;
-	u64 val;
-
-	spin_lock(&mem->lock);
-	do {
-		val = READ_ONCE(*leaf->slot);
-		if (!(val & SLOT_LEAF) || val & SLOT_BUSY ||
-		    (val & SLOT_MANY && leaf_zero(val, level))) {
-			spin_unlock(&mem->lock);
-			return false;
-		}
-		/* Who has found it may still want to pin a page of it. */
-		if (leaf->large && !(val & SLOT_COUNTED)) {
-			aerie_frame_count(leaf_page(val));
-			val = slot_counted(leaf->slot, val);
-		}
-	} while (cmpxchg(leaf->slot, val, 0) != val);
-	WRITE_ONCE(mem->generation, mem->generation + 1);
-	spin_unlock(&mem->lock);
-	leaf->page = leaf_page(val);
-	leaf->own = leaf_own(val);
-	atomic_long_sub(level_pages(level), leaf->own ? &mem->resident : &mem->shared);
-	if (leaf->large)
-		atomic_long_sub(AERIE_LARGE_PAGES, &mem->large);
-	return true;
-}
-
-/* ---- The end ---------------------------------------------------------------------- */
 
 /* Depth is bounded by MAP_LEVELS. */
 static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, unsigned int level)
@@ -643,6 +417,9 @@ static void map_node_clear(struct aerie_mem *mem, struct aerie_map_node *node, u
 			map_node_clear(mem, slot_node(slot), level - 1);
 			free_page((unsigned long)slot_node(slot));
 			atomic_long_dec(&mem->nodes);
+		} else if (slot & SLOT_STORED) {
+			count_stored(mem, slot_stored(slot), -1);
+			aerie_store_free(slot_stored(slot));
 		} else if (slot & SLOT_MANY && leaf_zero(slot, level)) {
 			atomic_long_sub(pages, &mem->zero);
 		} else if (slot & SLOT_MANY) {

@@ -9,6 +9,8 @@
 #include <linux/refcount.h>
 #include "mm/mm.h"
 
+struct aerie_stored;
+
 #define AERIE_LARGE_PAGES	512u		/* 4 KiB pages in a 2 MiB frame */
 #define AERIE_LARGE_BYTES	(2u << 20)
 #define AERIE_LARGE_ORDER	9u
@@ -19,12 +21,14 @@
  * @large: it is part of a 2 MiB frame
  * @zero: it is a page of zeroes that everybody holds
  * @busy: it is about to be replaced: whoever remembers it does so too late to be told
+ * @stored: there is no frame, the content is stored: aerie_map_load()
  */
 struct aerie_frame_ref {
 	u64 pfn;
 	bool large;
 	bool zero;
 	bool busy;
+	bool stored;
 };
 
 /*
@@ -49,6 +53,8 @@ struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed);
  * counted one by one (aerie_frame_count()).
  */
 void aerie_frame_free(struct page *page, bool large, bool counted);
+/* The map's reference to a frame of 4 KiB; it is freed when nobody has it pinned. */
+void aerie_frame_put(struct page *page);
 /* From now on each 4 KiB page of a 2 MiB frame has a reference count. Context: any. */
 void aerie_frame_count(struct page *page);
 
@@ -57,7 +63,8 @@ void aerie_frame_count(struct page *page);
 /*
  * Find the frame of @gfn. Read-only for the caller, unless aerie_map_find_own().
  * Context: a read-side section of RCU, which is how long the frame stays.
- * Return: false where the gfn is untouched: its content is zeroes.
+ * Return: false where there is no frame: @ref->stored tells whether the content is stored,
+ * else it is zeroes, the gfn being untouched.
  */
 bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref);
 
@@ -68,11 +75,15 @@ bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref
  * Give @gfn, which is RAM, a frame of its own with the content it has.
  * Context: any with GFP_NOWAIT: then @ref is good while preemption stays off. Else may
  * sleep: what @ref tells has then to be found again.
- * Return: 0; -EAGAIN where GFP_NOWAIT does not suffice; -ENOMEM.
+ * Return: 0; -EAGAIN where GFP_NOWAIT does not suffice; -ENOMEM; -EIO where what has been
+ * stored cannot be read back.
  */
 int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref);
 
-/* Make the nodes that aerie_map_show() needs. Context and errors as above. */
+/* Bring back the content of @gfn, if it is stored. Context and errors as above. */
+int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
+
+/* Make the nodes that aerie_map_show() needs, bring back what is stored. Context and errors as above. */
 int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
 
 /*
@@ -88,12 +99,13 @@ void aerie_map_count(struct aerie_mem *mem, gfn_t gfn);
 /* Give back every frame and every node but the root. Nobody else uses the map. */
 void aerie_map_clear(struct aerie_mem *mem);
 
-/* What the scanner (share.c) walks over: a leaf of the map. */
+/* What the scanner (share.c) and others walk over: a leaf of the map. */
 struct aerie_leaf {
 	gfn_t gfn;		/* the first of it */
 	u64 *slot, val;		/* map.c's, as long as nobody clears the map */
-	struct page *page;
-	bool large, own;
+	struct page *page;	/* NULL: none */
+	bool large, own, stored;
+	bool raw;		/* does not get smaller in the store */
 };
 
 /* What has become of a frame since it was looked at the last time. */
@@ -104,7 +116,7 @@ enum aerie_seen {
 };
 
 /*
- * The calls below are the scanner's. Context: may sleep; nobody clears the map meanwhile.
+ * The calls below are of leaf.c. Context: may sleep; nobody clears the map meanwhile.
  */
 
 /* The first leaf at @gfn or behind it, but not at @end; false where there is none. */
@@ -160,9 +172,28 @@ bool aerie_map_protect(struct aerie_mem *mem, const struct aerie_leaf *leaf, boo
 bool aerie_map_share(struct aerie_mem *mem, const struct aerie_leaf *leaf, struct page *page);
 
 /*
+ * How long has a frame not been accessed by the guest? @tick: a number that goes up with
+ * each round in which all ages are counted, or 0: this is no such look. @accessed: whether
+ * it has been since the last look; @flush as for aerie_map_look().
+ */
+unsigned int aerie_map_age(struct aerie_mem *mem, struct aerie_leaf *leaf, unsigned int tick,
+			   bool *accessed, bool *flush);
+
+/* A small frame does not get smaller in the store: leaf->raw, until it is accessed again. */
+void aerie_map_raw(struct aerie_leaf *leaf);
+
+/*
+ * The content of a held frame is stored. Translations are flushed and a grace period passes
+ * before the frame is freed, by the caller. False where somebody has written to it.
+ */
+bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
+		     const struct aerie_stored *stored);
+
+/*
  * Empty the slot of a leaf; @leaf tells then what it held. The caller frees that, when
  * nobody can have it any more: see drop.c. Context: share_lock is held.
- * Return: false where it is none any more, is being replaced, or is zeroes.
+ * Return: false where nothing is left to be freed: it is none any more, is being replaced,
+ * is zeroes, or was stored and is freed.
  */
 bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf);
 
@@ -204,6 +235,15 @@ struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash
 void aerie_shared_rehash(struct aerie_shared *shared, u64 hash);
 /* One holder less. Context: any but handlers of interrupts. */
 void aerie_shared_put(struct aerie_shared *shared);
+
+/* Nobody uses a translation any more that has been taken away or changed. May sleep. */
+static inline void aerie_mem_flush(struct aerie_mem *mem)
+{
+	preempt_disable();
+	if (mem->flush)
+		mem->flush(mem);
+	preempt_enable();
+}
 
 /* access.c */
 
@@ -249,6 +289,14 @@ bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large);
  * Return: true where translations have to be flushed: before that nothing is certain.
  */
 bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, bool *written);
+
+/*
+ * Has the page of @gpa, or the 2 MiB around it, been accessed through the table since this
+ * was asked the last time? Where the processor does not say so it is unmapped, and is known
+ * to be accessed by being mapped again. Context: mem->lock.
+ * Return: true where translations have to be flushed for the next time to be right.
+ */
+bool aerie_npt_age(struct aerie_npt *npt, gpa_t gpa, bool large, bool *accessed);
 
 /*
  * Have what is mapped at @gpa, read-only, be the frame @pfn. Context: mem->lock.

@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include "mm/map.h"
+#include "mm/pool.h"
 #include "mm/share.h"
 
 static void ram_add(struct aerie_mem *mem, gpa_t start, gpa_t end)
@@ -35,6 +36,7 @@ int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops 
 		return -EINVAL;
 	memset(mem, 0, sizeof(*mem));
 	mem->bytes = bytes;
+	mem->weight = AERIE_WEIGHT;
 	spin_lock_init(&mem->lock);
 	ram_layout(mem, bytes);
 	aerie_frames_prepare();
@@ -107,6 +109,19 @@ static __always_inline int fault_once(struct aerie_mem *mem, gpa_t gpa, bool wri
 	return err ?: aerie_npt_map(&mem->npt, gpa, ref.pfn, ref.large, true, GFP_NOWAIT);
 }
 
+/* Does it take a frame that there is not yet? */
+static bool takes_frame(struct aerie_mem *mem, gfn_t gfn, bool write)
+{
+	struct aerie_frame_ref ref = {};
+	bool found;
+
+	rcu_read_lock();
+	found = write ? aerie_map_find_own(mem, gfn, &ref) :
+			aerie_map_find(mem, gfn, &ref) || !ref.stored;
+	rcu_read_unlock();
+	return !found;
+}
+
 int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
 {
 	const bool write = acc & AERIE_ACC_WRITE;
@@ -121,15 +136,19 @@ int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
 		if (likely(!err) || write)
 			return err;
 	}
+	err = gfp == GFP_KERNEL && takes_frame(mem, gfn, write) ? aerie_pool_room(mem) : 0;
+	if (err)
+		return err;
 	do {
 		ref.large = true;
 		err = write ? aerie_map_own(mem, gfn, gfp, &ref) : aerie_map_reach(mem, gfn, gfp);
 		err = err ?: aerie_npt_reach(&mem->npt, gpa, ref.large, gfp);
 		if (err)
-			return err;
+			return err == -ENOMEM && gfp == GFP_KERNEL ? aerie_pool_failed(mem) : err;
 		rcu_read_lock();
 		err = fault_once(mem, gpa, write);
 		rcu_read_unlock();
 	} while (err && gfp == GFP_KERNEL);
+	aerie_pool_got(mem);
 	return err;
 }

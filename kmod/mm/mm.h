@@ -20,6 +20,10 @@ struct aerie_ram {
 
 #define AERIE_MAX_RAM	3
 
+#define AERIE_AGES	8u	/* of frames; age n > 0: not accessed for 2^(n-1) rounds or more */
+#define AERIE_WEIGHT	100u	/* of a VM, unless it is set */
+#define AERIE_MAX_WEIGHT 10000u
+
 struct aerie_map_node;
 struct aerie_pte_ops;
 struct bio_vec;
@@ -49,6 +53,14 @@ struct aerie_npt {
  * @shared: 4 KiB pages in frames that other gfns, of this VM or others, hold as well
  * @broken: pages that were shared and have been written
  * @hashed: pages the scanner has hashed
+ * @stored: 4 KiB pages whose content is not in memory
+ * @packed: bytes of the host that these take
+ * @loaded: how often one has been brought back
+ * @limit, @reserve: 4 KiB pages of its own: the most it may have, 0 for all; and those that
+ *		     are not taken from it for others
+ * @weight: the part that it has of the pool beside others, AERIE_WEIGHT being usual
+ * @idle: 4 KiB pages of its own by age (AERIE_AGES), as of the last time that was counted
+ * @starving: it has waited for room in the pool since
  * @group, @share_node: of the scanner (share.c)
  */
 struct aerie_mem {
@@ -67,6 +79,17 @@ struct aerie_mem {
 	atomic_long_t shared;
 	atomic_long_t broken;
 	atomic_long_t hashed;
+	atomic_long_t stored;
+	atomic_long_t packed;
+	atomic_long_t loaded;
+	unsigned long limit, reserve;
+	unsigned int weight;
+	unsigned long idle[AERIE_AGES];
+	struct aerie_starving {
+		bool is;
+		int stucks;		/* of the pool when it began */
+		unsigned long since;	/* jiffies */
+	} starving;
 	struct aerie_group *group;
 	struct list_head share_node;
 	atomic_long_t nodes;
@@ -83,7 +106,7 @@ struct aerie_mem {
  * @writable: does the entry allow writes
  * @accessed: accessed bit; @dirty: dirty bit; both false where !@has_ad
  * @protect: the entry, but not allowing writes
- * @clean: the entry without its dirty bit
+ * @clean: the entry without its dirty bit; @old: without its accessed bit
  * @has_ad: the processor keeps accessed and dirty bits
  * @no_large: pages of 4 KiB only, whatever the frames are
  */
@@ -101,6 +124,7 @@ struct aerie_pte_ops {
 	bool (*dirty)(u64 pte);
 	u64 (*protect)(u64 pte);
 	u64 (*clean)(u64 pte);
+	u64 (*old)(u64 pte);
 };
 
 extern const struct aerie_pte_ops aerie_pte_ept;	/* EPT, without A/D bits */
@@ -149,6 +173,35 @@ unsigned int aerie_share_budget(void);
 void aerie_share_set_budget(unsigned int percent);
 
 /**
+ * struct aerie_mem_limits - what a VM may have of the host's memory
+ * @limit: bytes, 0: no limit of its own
+ * @reserve: bytes that are not taken from it for others
+ * @weight: its part beside others, 1 to AERIE_MAX_WEIGHT
+ */
+struct aerie_mem_limits {
+	u64 limit, reserve;
+	unsigned int weight;
+};
+
+#define AERIE_MIN_LIMIT	(1u << 20)	/* bytes, of a VM */
+
+/*
+ * Context: may sleep. Return: 0; where there is a limit -ENOENT without what it takes to put
+ * memory away, -ENOMEM; then nothing has changed.
+ */
+int aerie_mem_set_limits(struct aerie_mem *mem, const struct aerie_mem_limits *limits);
+void aerie_mem_limits(const struct aerie_mem *mem, struct aerie_mem_limits *limits);
+
+/* What all guests together may have of the host's memory: bytes, in MiB; 0: no limit. */
+u64 aerie_pool_limit(void);
+int aerie_pool_set_limit(u64 bytes);	/* context and errors as above */
+/* What they have, in bytes; and of that, what has left memory takes. */
+u64 aerie_pool_used(void);
+u64 aerie_pool_stored(void);
+/* Between two looks at which pages have been accessed; 0: none. */
+unsigned int aerie_age_seconds(void);
+
+/**
  * aerie_mem_init() - lay out RAM and make an empty map and nested table
  * @mem: the memory
  * @bytes: RAM size; a multiple of 4 KiB, at least 1 MiB
@@ -189,9 +242,9 @@ bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len);
  * @len: bytes
  * @gfp: GFP_NOWAIT (any context) or GFP_KERNEL (may sleep)
  *
- * Untouched memory reads as zero without being allocated.
+ * Untouched memory reads as zero without being allocated; what is stored is brought back.
  * Return: 0; -EFAULT where part of the range is not RAM (nothing is copied);
- * -EAGAIN where GFP_NOWAIT does not suffice.
+ * -EAGAIN where GFP_NOWAIT does not suffice; -ENOMEM, -EIO for what is stored.
  */
 int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp);
 
@@ -321,7 +374,8 @@ int aerie_mem_drop(struct aerie_mem *mem, const struct aerie_ram *runs, unsigned
  * that is the VM's own, made now if need be; memory that is only read is zeroes.
  * Context: vCPU loaded with GFP_NOWAIT, or put with GFP_KERNEL.
  * Return: 0 mapped: enter again; -EFAULT not RAM: a device or nothing is there;
- * -EAGAIN, -ENOMEM.
+ * -EAGAIN: with GFP_KERNEL, after a wait for room in the pool: come again; -ENOMEM; -EIO:
+ * what has been stored cannot be read back.
  */
 int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp);
 

@@ -237,6 +237,20 @@ static u64 *pte_single(struct aerie_npt *npt, gpa_t gpa, bool large, bool *unmap
 	return NULL;
 }
 
+/* The entries that map it, @nr of them: the one, or many where a large one is not there. */
+static u64 *pte_leaves(struct aerie_npt *npt, gpa_t gpa, bool large, unsigned int *nr,
+		       bool *unmapped)
+{
+	u64 *p = pte_single(npt, gpa, large, unmapped);
+
+	*nr = !p ? 0 : large && npt->ops->no_large ? NPT_ENTRIES : 1;
+	if (*nr == 1 && is_table(npt, READ_ONCE(*p), large ? 2 : 1)) {
+		p = npt_table(npt, READ_ONCE(*p));
+		*nr = NPT_ENTRIES;
+	}
+	return p;
+}
+
 bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, bool *written)
 {
 	const struct aerie_pte_ops *ops = npt->ops;
@@ -245,14 +259,7 @@ bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, 
 	u64 *p, pte;
 
 	*written = false;
-	p = pte_single(npt, gpa, large, &flush);
-	if (!p)
-		return flush;
-	nr = large && ops->no_large ? NPT_ENTRIES : 1;
-	if (nr == 1 && is_table(npt, READ_ONCE(*p), large ? 2 : 1)) {
-		p = npt_table(npt, READ_ONCE(*p));
-		nr = NPT_ENTRIES;
-	}
+	p = pte_leaves(npt, gpa, large, &nr, &flush);
 	for (i = 0; i < nr; i++) {
 		pte = READ_ONCE(p[i]);
 		if (!ops->present(pte))
@@ -268,6 +275,27 @@ bool aerie_npt_look(struct aerie_npt *npt, gpa_t gpa, bool large, bool protect, 
 		}
 	}
 	return flush;
+}
+
+bool aerie_npt_age(struct aerie_npt *npt, gpa_t gpa, bool large, bool *accessed)
+{
+	const struct aerie_pte_ops *ops = npt->ops;
+	bool unmapped = false;
+	unsigned int i, nr;
+	u64 *p;
+
+	if (!ops->has_ad)
+		return *accessed = aerie_npt_unmap(npt, gpa, large);
+	*accessed = false;
+	p = pte_leaves(npt, gpa, large, &nr, &unmapped);
+	for (i = 0; i < nr; i++) {
+		if (ops->present(READ_ONCE(p[i])) && ops->accessed(READ_ONCE(p[i]))) {
+			*accessed = true;
+			pte_change(&p[i], ops->old);
+		}
+	}
+	*accessed |= unmapped;
+	return *accessed;
 }
 
 bool aerie_npt_replace(struct aerie_npt *npt, gpa_t gpa, u64 pfn)

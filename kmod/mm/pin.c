@@ -17,15 +17,18 @@ static unsigned int seg_pages(const struct bio_vec *seg)
 	return (seg->bv_offset + seg->bv_len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-/* Context: a read-side section of RCU. False where there is no frame for it. */
-static bool pin(struct aerie_mem *mem, gfn_t gfn, u32 len, bool write, struct bio_vec *seg)
+/* Context: a read-side section of RCU. False where there is no frame for it; then @stored. */
+static bool pin(struct aerie_mem *mem, gfn_t gfn, u32 len, bool write, struct bio_vec *seg,
+		bool *stored)
 {
-	struct aerie_frame_ref ref;
+	struct aerie_frame_ref ref = {};
 	u32 room;
 	unsigned int i;
 
-	if (write ? !aerie_map_find_own(mem, gfn, &ref) : !aerie_map_find(mem, gfn, &ref))
+	if (write ? !aerie_map_find_own(mem, gfn, &ref) : !aerie_map_find(mem, gfn, &ref)) {
+		*stored = ref.stored;
 		return false;
+	}
 	if (ref.large && !ref.zero)
 		aerie_map_count(mem, gfn);
 	room = (ref.large ? AERIE_LARGE_PAGES - (gfn & (AERIE_LARGE_PAGES - 1)) : 1) << PAGE_SHIFT;
@@ -39,21 +42,22 @@ static bool pin(struct aerie_mem *mem, gfn_t gfn, u32 len, bool write, struct bi
 int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct bio_vec *seg)
 {
 	struct aerie_frame_ref ref;
-	bool pinned;
+	bool pinned, stored = false;
 	int err;
 
 	seg->bv_offset = gpa & (PAGE_SIZE - 1);
 	for (;;) {
 		rcu_read_lock();
-		pinned = pin(mem, gpa >> PAGE_SHIFT, len, write, seg);
+		pinned = pin(mem, gpa >> PAGE_SHIFT, len, write, seg, &stored);
 		rcu_read_unlock();
 		if (pinned)
 			return 0;
 		if (!aerie_mem_is_ram(mem, gpa, 1))
 			return -EFAULT;
-		if (!write)
+		if (!write && !stored)
 			break;
-		err = aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_KERNEL, &ref);
+		err = write ? aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_KERNEL, &ref) :
+			      aerie_map_load(mem, gpa >> PAGE_SHIFT, GFP_KERNEL);
 		if (err)
 			return err;
 	}

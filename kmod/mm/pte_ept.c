@@ -88,6 +88,11 @@ static u64 ept_clean(u64 pte)
 	return pte & ~EPT_D;
 }
 
+static u64 ept_old(u64 pte)
+{
+	return pte & ~EPT_A;
+}
+
 static bool ept_never(u64 pte)
 {
 	return false;
@@ -120,4 +125,5 @@ const struct aerie_pte_ops aerie_pte_ept_ad = {
 	.dirty		= ept_dirty,
 	.protect	= ept_protect,
 	.clean		= ept_clean,
+	.old		= ept_old,
 };

@@ -81,6 +81,11 @@ static u64 npt_clean(u64 pte)
 	return pte & ~NPT_D;
 }
 
+static u64 npt_old(u64 pte)
+{
+	return pte & ~NPT_A;
+}
+
 #define NPT_OPS(_levels) {			\
 	.levels		= _levels,		\
 	.has_ad		= true,			\
@@ -94,6 +99,7 @@ static u64 npt_clean(u64 pte)
 	.dirty		= npt_dirty,		\
 	.protect	= npt_protect,		\
 	.clean		= npt_clean,		\
+	.old		= npt_old,		\
 }
 
 const struct aerie_pte_ops aerie_pte_npt4 = NPT_OPS(4);

@@ -41,6 +41,7 @@
 #include <linux/string.h>
 #include <linux/xxhash.h>
 #include "mm/map.h"
+#include "mm/reclaim.h"
 #include "mm/share.h"
 
 static unsigned int share_split = 64;
@@ -157,6 +158,8 @@ void aerie_share_leave(struct aerie_mem *mem)
 		at_mem = mem_next(mem);
 		at_gfn = 0;
 	}
+	aerie_reclaim_leave(mem);
+	aerie_age_leave(mem);
 	list_del(&mem->share_node);
 	for (i = 0; i < nr_hints; i++)
 		if (hints[i].mem == mem)
@@ -167,6 +170,12 @@ void aerie_share_leave(struct aerie_mem *mem)
 	}
 	mem->group = NULL;
 	mutex_unlock(&share_lock);
+}
+
+struct aerie_mem *aerie_share_next(struct aerie_mem *mem)
+{
+	lockdep_assert_held(&share_lock);
+	return mem ? mem_next(mem) : list_first_entry_or_null(&mems, struct aerie_mem, share_node);
 }
 
 bool aerie_share_idle(void)
@@ -492,14 +501,6 @@ static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	return found && found >= READ_ONCE(share_split) && !aerie_map_split(mem, leaf);
 }
 
-static void mem_flush(struct aerie_mem *mem)
-{
-	preempt_disable();
-	if (mem->flush)
-		mem->flush(mem);
-	preempt_enable();
-}
-
 /* Look at the next frames. Returns false at the end of a pass. */
 static bool collect(void)
 {
@@ -531,7 +532,7 @@ static bool collect(void)
 			cond_resched();
 	}
 	if (flush)
-		mem_flush(at_mem);
+		aerie_mem_flush(at_mem);
 	if (!looked) {
 		at_mem = mem_next(at_mem);
 		at_gfn = 0;
@@ -563,7 +564,7 @@ static void twins_flush(void)
 			if (twins[j].flush && twins[j].mem == twins[i].mem)
 				break;
 		if (twins[i].flush && j == i)
-			mem_flush(twins[i].mem);
+			aerie_mem_flush(twins[i].mem);
 	}
 }
 
@@ -671,7 +672,7 @@ static void twins_end(void)
 	}
 	for (twin = twins; twin < twins + nr_twins; twin++)
 		if (twin->old)
-			put_page(twin->old);
+			aerie_frame_put(twin->old);
 }
 
 bool aerie_share_batch(void)

@@ -9,6 +9,9 @@
 void aerie_share_lock(void);
 void aerie_share_unlock(void);
 
+/* The memory behind @mem, the first for NULL; NULL behind the last. share_lock is held. */
+struct aerie_mem *aerie_share_next(struct aerie_mem *mem);
+
 /* No VM's memory is there to be looked at. */
 bool aerie_share_idle(void);
 

@@ -102,7 +102,7 @@ static void shared_free_late(struct rcu_head *rcu)
 {
 	struct aerie_shared *shared = container_of(rcu, struct aerie_shared, rcu);
 
-	put_page(shared->page);
+	aerie_frame_put(shared->page);
 	kfree(shared);
 }
 

@@ -122,6 +122,17 @@ static const struct nla_policy balloon_policy[] = {
 	[AERIE_A_BALLOON] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy mem_set_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_MEM_LIMIT] = { .type = NLA_U64 },
+	[AERIE_A_MEM_RESERVE] = { .type = NLA_U64 },
+	[AERIE_A_MEM_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
+};
+
+static const struct nla_policy pool_policy[] = {
+	[AERIE_A_POOL_LIMIT] = { .type = NLA_U64 },
+};
+
 static const struct nla_policy detach_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	[AERIE_A_DEV_NAME] = NL_NAME,
@@ -221,6 +232,18 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(balloon_policy),
 		.doit = aerie_nl_balloon_set,
+	},
+	{
+		.cmd = AERIE_CMD_MEM_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(mem_set_policy),
+		.doit = aerie_nl_mem_set,
+	},
+	{
+		.cmd = AERIE_CMD_POOL_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(pool_policy),
+		.doit = aerie_nl_pool_set,
 	},
 	{
 		.cmd = AERIE_CMD_SHARE_SET,

@@ -84,6 +84,8 @@ int aerie_nl_dev_dump_done(struct netlink_callback *cb);
 /* nl_mem.c */
 int aerie_nl_balloon_set(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_mem_get(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_mem_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int aerie_nl_share_set(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_share_dump_start(struct netlink_callback *cb);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* MEM_GET, SHARE_SET, SHARE_GET, BALLOON_SET: what guest memory is, is shared, is given up. */
+/*
+ * MEM_GET, MEM_SET, POOL_SET, SHARE_SET, SHARE_GET, BALLOON_SET: what guest memory is, may be,
+ * is shared, is given up.
+ */
 #include "compat.h"
 #include "nl.h"
+
+#define NO_STORE	"this kernel has no zsmalloc or no compressor to put guest memory away with"
 
 static int put_bytes(struct sk_buff *skb, int attr, const atomic_long_t *pages)
 {
@@ -12,6 +17,29 @@ static int put_bytes(struct sk_buff *skb, int attr, const atomic_long_t *pages)
 static int put_u64(struct sk_buff *skb, int attr, u64 val)
 {
 	return nla_put_u64_64bit(skb, attr, val, AERIE_A_PAD);
+}
+
+/* How long its own memory has not been accessed. */
+static int put_idle(struct sk_buff *skb, const struct aerie_mem *mem)
+{
+	u64 idle[AERIE_IDLE_AGES];
+	unsigned int i;
+
+	BUILD_BUG_ON(AERIE_IDLE_AGES != AERIE_AGES);
+	for (i = 0; i < AERIE_AGES; i++)
+		idle[i] = (u64)READ_ONCE(mem->idle[i]) << PAGE_SHIFT;
+	return nla_put(skb, AERIE_A_IDLE, sizeof(idle), idle) ?:
+	       nla_put_u32(skb, AERIE_A_AGE_SECONDS, aerie_age_seconds());
+}
+
+static int put_limits(struct sk_buff *skb, const struct aerie_mem *mem)
+{
+	struct aerie_mem_limits limits;
+
+	aerie_mem_limits(mem, &limits);
+	return put_u64(skb, AERIE_A_MEM_LIMIT, limits.limit) ?:
+	       put_u64(skb, AERIE_A_MEM_RESERVE, limits.reserve) ?:
+	       nla_put_u32(skb, AERIE_A_MEM_WEIGHT, limits.weight);
 }
 
 static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
@@ -29,7 +57,11 @@ static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 	      put_u64(skb, AERIE_A_SAVED, aerie_share_saved(mem)) ?:
 	      put_u64(skb, AERIE_A_TABLES, tables << PAGE_SHIFT) ?:
 	      put_u64(skb, AERIE_A_BROKEN, atomic_long_read(&mem->broken)) ?:
-	      put_u64(skb, AERIE_A_HASHED, atomic_long_read(&mem->hashed));
+	      put_u64(skb, AERIE_A_HASHED, atomic_long_read(&mem->hashed)) ?:
+	      put_bytes(skb, AERIE_A_STORED, &mem->stored) ?:
+	      put_u64(skb, AERIE_A_PACKED, atomic_long_read(&mem->packed)) ?:
+	      put_u64(skb, AERIE_A_LOADED, atomic_long_read(&mem->loaded)) ?:
+	      put_idle(skb, mem) ?: put_limits(skb, mem);
 	if (!err && *vm->config.share_group)
 		err = nla_put_string(skb, AERIE_A_SHARE_GROUP, vm->config.share_group);
 	return err;
@@ -49,6 +81,73 @@ int aerie_nl_mem_get(struct sk_buff *skb, struct genl_info *info)
 	if (msg)
 		err = mem_fill(msg, vm);
 	aerie_vm_put(vm);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* Refuse what makes no sense, naming the attribute. */
+static int limits_check(struct genl_info *info, const struct aerie_mem_limits *limits)
+{
+	struct nlattr *attr = info->attrs[AERIE_A_MEM_LIMIT] ?: info->attrs[AERIE_A_MEM_RESERVE];
+
+	if (limits->limit && limits->limit < AERIE_MIN_LIMIT) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "a limit is 1 MiB or more, or 0 for none");
+		return -EINVAL;
+	}
+	if (limits->limit && limits->reserve > limits->limit) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "more would be reserved than the limit is");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **attrs = info->attrs;
+	struct aerie_mem_limits limits;
+	struct aerie_vm *vm;
+	int err;
+
+	vm = aerie_nl_vm(info);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	aerie_mem_limits(&vm->mem, &limits);
+	if (attrs[AERIE_A_MEM_LIMIT])
+		limits.limit = nla_get_u64(attrs[AERIE_A_MEM_LIMIT]);
+	if (attrs[AERIE_A_MEM_RESERVE])
+		limits.reserve = nla_get_u64(attrs[AERIE_A_MEM_RESERVE]);
+	if (attrs[AERIE_A_MEM_WEIGHT])
+		limits.weight = nla_get_u32(attrs[AERIE_A_MEM_WEIGHT]);
+	err = limits_check(info, &limits);
+	if (!err)
+		err = aerie_mem_set_limits(&vm->mem, &limits);
+	aerie_vm_put(vm);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack, NO_STORE);
+	return err;
+}
+
+int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *limit = info->attrs[AERIE_A_POOL_LIMIT];
+	struct sk_buff *msg;
+	int err = 0;
+	void *hdr;
+
+	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
+	if (!msg)
+		return -ENOMEM;
+	if (limit)
+		err = aerie_pool_set_limit(nla_get_u64(limit));
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG_ATTR(info->extack, limit, NO_STORE);
+	err = err ?: put_u64(msg, AERIE_A_POOL_LIMIT, aerie_pool_limit()) ?:
+		     put_u64(msg, AERIE_A_POOL_USED, aerie_pool_used()) ?:
+		     put_u64(msg, AERIE_A_POOL_STORE, aerie_pool_stored());
 	if (err) {
 		nlmsg_free(msg);
 		return err;

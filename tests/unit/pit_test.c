@@ -4,7 +4,7 @@
 #include "ktap.h"
 #include "fake_machine.h"
 
-#define HZ	1193182ull
+#define FREQ	1193182ull
 
 static struct aerie_dev *dev;
 
@@ -17,7 +17,7 @@ static void setup(void)
 /* Move to the middle of tick @n after @start, so that rounding cannot matter. */
 static void at_tick(u64 start, u64 n)
 {
-	u64 when = start + (2 * n + 1) * NSEC_PER_SEC / (2 * HZ);
+	u64 when = start + (2 * n + 1) * NSEC_PER_SEC / (2 * FREQ);
 
 	if (when > now_ns)
 		advance(when - now_ns);
@@ -352,7 +352,7 @@ TEST(periodic_interrupts_do_not_drift)
 	program(0, 2, 11932);
 	t0 = now_ns;
 	advance(10 * NSEC_PER_SEC);
-	EXPECT_EQ(rises[0], 10 * HZ / 11932);
+	EXPECT_EQ(rises[0], 10 * FREQ / 11932);
 	EXPECT(!line[0]);
 	at_tick(t0, 100000 * 11932ull - 2);
 	EXPECT_EQ(rises[0], 99999);
@@ -372,7 +372,7 @@ TEST(one_shot_interrupts)
 	advance(NSEC_PER_SEC);
 	EXPECT_EQ(rises[0], 1);
 	program(0, 0, 1000);
-	advance(1000 * NSEC_PER_SEC / HZ - 1000);
+	advance(1000 * NSEC_PER_SEC / FREQ - 1000);
 	EXPECT_EQ(rises[0], 1);
 	advance(2000);
 	EXPECT_EQ(rises[0], 2);
@@ -433,7 +433,7 @@ TEST(late_ticks_are_owed_and_paid_slowly)
 	EXPECT(rises[0] <= before + 22);	/* twice the rate */
 	EXPECT(rises[0] >= before + 19);
 	advance(100 * NSEC_PER_MSEC);
-	EXPECT_EQ(rises[0], (now_ns - t0) * HZ / NSEC_PER_SEC / 1193);
+	EXPECT_EQ(rises[0], (now_ns - t0) * FREQ / NSEC_PER_SEC / 1193);
 	/* What goes beyond the bound is lost. */
 	before = rises[0];
 	stall(10 * NSEC_PER_SEC);
@@ -480,7 +480,7 @@ TEST(fast_ticks_all_come)
 		setup();
 		program(0, 2, counts[i]);
 		advance(10 * NSEC_PER_SEC);
-		EXPECT_EQ(rises[0], 10 * HZ / counts[i]);
+		EXPECT_EQ(rises[0], 10 * FREQ / counts[i]);
 		machine_fini();
 	}
 }

@@ -9,7 +9,7 @@
 #define CNT	AERIE_PM1A_CNT_PORT
 #define TMR	AERIE_PM_TMR_PORT
 #define PWRBTN	0x100
-#define HZ	3579545ull
+#define FREQ	3579545ull
 
 static struct aerie_dev *dev;
 
@@ -34,11 +34,11 @@ TEST(timer_counts_32_bits)
 	t0 = now_ns;
 	EXPECT_EQ(in(TMR, 4), 0);
 	advance(NSEC_PER_SEC);
-	EXPECT_EQ(in(TMR, 4), HZ);
-	EXPECT_EQ(in(TMR, 2), HZ & 0xffff);
-	EXPECT_EQ(in(TMR + 1, 1), HZ >> 8 & 0xff);
+	EXPECT_EQ(in(TMR, 4), FREQ);
+	EXPECT_EQ(in(TMR, 2), FREQ & 0xffff);
+	EXPECT_EQ(in(TMR + 1, 1), FREQ >> 8 & 0xff);
 	advance(1200 * NSEC_PER_SEC);
-	EXPECT_EQ(in(TMR, 4), (u32)((now_ns - t0) * HZ / NSEC_PER_SEC));
+	EXPECT_EQ(in(TMR, 4), (u32)((now_ns - t0) * FREQ / NSEC_PER_SEC));
 	EXPECT_EQ(in(TMR + 1, 4), 0xffffffff);	/* across the end of the block */
 	machine_fini();
 }
@@ -124,7 +124,7 @@ TEST(wide_access)
 	EXPECT_EQ(in(EN, 2), PWRBTN);
 	EXPECT_EQ(in(CNT, 2), 1);
 	EXPECT_EQ(in(STS, 8), 0x0000000101000000ull);
-	EXPECT_EQ(in(STS + 6, 4), (HZ << 16 & 0xffffffff));
+	EXPECT_EQ(in(STS + 6, 4), (FREQ << 16 & 0xffffffff));
 	machine_fini();
 }
 

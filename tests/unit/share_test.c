@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/age.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -8,13 +8,13 @@
  */
 #include "ktap.h"
 #include "shim.h"
+#include "fake_mmu.h"
+#include "fake_store.h"
 #include "mm/map.h"
+#include "mm/reclaim.h"
 #include "mm/share.h"
 
 int shim_fail_alloc;
-int aerie_share_start(void) { return 0; }
-void aerie_share_stop(void) { }
-void aerie_share_wake(void) { }
 
 #define BYTES	(7u << 20)
 #define PAGES	(BYTES / PAGE_SIZE)
@@ -46,7 +46,7 @@ static u64 seed;
 static bool quiet;		/* nobody interferes */
 static unsigned int depth;	/* of operations: a flush within one is that of a break */
 static bool busy;		/* in one: nobody may wait for another */
-static unsigned long shares, breaks, faults;
+static unsigned long shares, breaks, faults, loads;
 
 static u64 rnd(u64 n)
 {
@@ -69,29 +69,6 @@ static gpa_t some_page(void)
 	return (page >= 0xa0 && page < 0xc0 ? page - 0xa0 : page) * PAGE_SIZE;
 }
 
-/* The entry that maps @gpa, its level in @level; NULL for none. */
-static u64 *walk(struct vm *vm, gpa_t gpa, unsigned int *level)
-{
-	const struct aerie_pte_ops *ops = vm->mem.npt.ops;
-	u64 *table = vm->mem.npt.root, *p;
-
-	for (*level = vm->mem.npt.levels; ; --*level) {
-		p = &table[gpa >> (12 + 9 * (*level - 1)) & 511];
-		if (!ops->present(*p))
-			return NULL;
-		if (*level == 1 || ops->large(*p, *level))
-			return p;
-		table = __va(ops->pfn(*p) << PAGE_SHIFT);
-	}
-}
-
-/* What the processor does to say that a page has been written. */
-static u64 dirty_bit(const struct vm *vm)
-{
-	return vm->mem.npt.ops == &aerie_pte_npt4 ? 1u << 6 :
-	       vm->mem.npt.ops->has_ad ? 1u << 9 : 0;
-}
-
 /* A processor translates. NULL where that faults. */
 static u8 *translate(struct vm *vm, unsigned int cpu, gpa_t gpa, bool write)
 {
@@ -102,11 +79,10 @@ static u8 *translate(struct vm *vm, unsigned int cpu, gpa_t gpa, bool write)
 
 	if (t->valid && t->gfn == gpa >> PAGE_SHIFT && (!write || (t->writable && t->dirty)))
 		return t->page;
-	p = walk(vm, gpa, &level);
+	p = mmu_walk(&vm->mem, gpa, &level);
 	if (!p || (write && !ops->writable(*p)))
 		return NULL;
-	if (write)
-		*p |= dirty_bit(vm);
+	*p |= mmu_accessed(&vm->mem) | (write ? mmu_dirty(&vm->mem) : 0);
 	pfn = ops->pfn(*p) + (level == 2 ? gpa >> PAGE_SHIFT & 511 : 0);
 	*t = (struct translation){ .valid = true, .writable = ops->writable(*p), .dirty = write,
 				   .gfn = gpa >> PAGE_SHIFT, .page = __va(pfn << PAGE_SHIFT) };
@@ -246,8 +222,8 @@ static void one_op(void)
 			memcpy(vm->model + gpa, &val, 8);
 		break;
 	case 12:
-		EXPECT_EQ(aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, GFP_NOWAIT), 0);
-		EXPECT(!memcmp(page, vm->model + gpa, PAGE_SIZE));
+		if (!aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, busy || rnd(2) ? GFP_NOWAIT : GFP_KERNEL))
+			EXPECT(!memcmp(page, vm->model + gpa, PAGE_SIZE));
 		break;
 	case 13:
 		if (!busy)
@@ -290,8 +266,19 @@ static void batches(void)
 	if (!rnd(10))
 		shim_fail_alloc = 1 + rnd(6);
 	scanning = true;
-	for (i = 1 + rnd(40); i && aerie_share_batch(); i--)
-		;
+	if (rnd(3)) {
+		for (i = 1 + rnd(40); i && aerie_share_batch(); i--)
+			;
+	} else if (rnd(4)) {
+		aerie_pool_ask(1 + rnd(300));
+		fake_store_full = !rnd(20);
+		for (i = 1 + rnd(40); i && aerie_reclaim_batch() == AERIE_RECLAIM_MORE; i--)
+			;
+		fake_store_full = false;
+	} else {
+		for (i = 1 + rnd(10); i && aerie_age_batch(); i--)
+			;
+	}
 	scanning = false;
 	shim_fail_alloc = 0;
 	aerie_share_unlock();
@@ -299,26 +286,18 @@ static void batches(void)
 
 static void verify(struct vm *vm)
 {
-	long own = 0, zero = 0, shared = 0, pages;
+	long own = 0, zero = 0, shared = 0, stored = 0, pages;
 	struct aerie_leaf leaf;
 	u8 page[PAGE_SIZE];
 	gpa_t gpa;
 	gfn_t gfn;
 
-	for (gpa = 0; gpa < BYTES; gpa += PAGE_SIZE) {
-		if (!aerie_mem_is_ram(&vm->mem, gpa, PAGE_SIZE))
-			continue;
-		aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, GFP_NOWAIT);
-		if (memcmp(page, vm->model + gpa, PAGE_SIZE)) {
-			printf("# VM %ld, page 0x%llx\n", vm - vms, (unsigned long long)gpa);
-			EXPECT(!"the content is the model's");
-			exit(1);
-		}
-	}
 	for (gfn = 0; aerie_map_next(&vm->mem, gfn, &leaf); gfn = leaf.gfn + pages) {
 		pages = leaf.large ? 512 : 1;
 		if (leaf.own)
 			own += pages;
+		else if (leaf.stored)
+			stored += pages;
 		else if (aerie_map_shared(&leaf))
 			shared += pages;
 		else
@@ -329,6 +308,17 @@ static void verify(struct vm *vm)
 	EXPECT_EQ(own, atomic_long_read(&vm->mem.resident));
 	EXPECT_EQ(zero, atomic_long_read(&vm->mem.zero));
 	EXPECT_EQ(shared, atomic_long_read(&vm->mem.shared));
+	EXPECT_EQ(stored, atomic_long_read(&vm->mem.stored));
+	for (gpa = 0; gpa < BYTES; gpa += PAGE_SIZE) {
+		if (!aerie_mem_is_ram(&vm->mem, gpa, PAGE_SIZE))
+			continue;
+		EXPECT_EQ(aerie_mem_read(&vm->mem, gpa, page, PAGE_SIZE, GFP_KERNEL), 0);
+		if (memcmp(page, vm->model + gpa, PAGE_SIZE)) {
+			printf("# VM %ld, page 0x%llx\n", vm - vms, (unsigned long long)gpa);
+			EXPECT(!"the content is the model's");
+			exit(1);
+		}
+	}
 }
 
 static void vm_clear(struct vm *vm)
@@ -347,6 +337,18 @@ static void vm_clear(struct vm *vm)
 	memset(vm->model, 0, BYTES);
 }
 
+/* Others, who may not wait, go on while a page is read back. */
+static void loading(void)
+{
+	bool was = busy;
+	unsigned int i;
+
+	busy = true;
+	for (i = quiet || was || depth > 1 ? 0 : rnd(6); i; i--)
+		one_op();
+	busy = was;
+}
+
 static void vm_create(struct vm *vm, const struct aerie_pte_ops *ops, const char *group)
 {
 	EXPECT_EQ(aerie_mem_init(&vm->mem, BYTES, ops), 0);
@@ -360,6 +362,7 @@ static void vm_destroy(struct vm *vm)
 {
 	vm_clear(vm);
 	breaks += atomic_long_read(&vm->mem.broken);
+	loads += atomic_long_read(&vm->mem.loaded);
 	aerie_mem_fini(&vm->mem);
 	free(vm->model);
 }
@@ -371,6 +374,7 @@ static void setup(u64 with)
 
 	seed = with;
 	quiet = false;
+	fake_store_loading = loading;
 	small = aerie_pte_ept_ad;
 	small.no_large = true;
 	EXPECT_EQ(aerie_mm_init(), 0);
@@ -389,6 +393,8 @@ static void teardown(void)
 		vm_destroy(&vms[i]);
 	aerie_mm_exit();
 	EXPECT(!shim_rcu);
+	EXPECT_EQ(fake_store_nr, 0);
+	EXPECT_EQ(aerie_pool_used(), 0);
 	EXPECT_EQ(shim_nr_pages, 1);	/* the shim's own page of zeroes */
 }
 
@@ -414,7 +420,9 @@ TEST(anything_in_any_order)
 		teardown();
 	}
 	shim_hash_shift = 0;
-	printf("# %lu pages shared at the end, %lu broken, %lu faults\n", shares, breaks, faults);
+	printf("# %lu pages shared at the end, %lu broken, %lu brought back, %lu faults\n", shares,
+	       breaks, loads, faults);
+	EXPECT(loads > 1000);
 	EXPECT(shares > 100);
 	EXPECT(breaks > 1000);
 }

@@ -75,6 +75,14 @@ typedef s64 ktime_t;
 #define EXPORT_SYMBOL_GPL(x)
 #define MODULE_LICENSE(x)
 #define module_param(name, type, mode)
+#define module_param_cb(name, ops, arg, mode) static const void *const shim_ops_##name __attribute__((used)) = (ops)
+struct kernel_param { void *arg; };
+struct kernel_param_ops {
+	int (*set)(const char *val, const struct kernel_param *kp);
+	int (*get)(char *buf, const struct kernel_param *kp);
+};
+static inline int param_set_uint(const char *val, const struct kernel_param *kp) { return 0; }
+static inline int param_get_uint(char *buf, const struct kernel_param *kp) { return 0; }
 #define MODULE_PARM_DESC(name, text)
 
 #define BIT(n)			(1UL << (n))
@@ -206,7 +214,9 @@ typedef struct { s64 counter; } atomic64_t;
 #define atomic_dec_return(a) (--(a)->counter)
 #define atomic_dec_and_test(a) (--(a)->counter == 0)
 #define atomic_xchg(a, v) ({ __typeof__((a)->counter) _o = (a)->counter; (a)->counter = (v); _o; })
+#define atomic_sub_return(v, a) ((a)->counter -= (v))
 #define atomic_long_read atomic_read
+#define atomic_long_sub_return atomic_sub_return
 #define atomic_long_set atomic_set
 #define atomic_long_inc atomic_inc
 #define atomic_long_dec atomic_dec
@@ -280,10 +290,15 @@ static inline void shim_grace_period(void)
 		head->fn(head);
 	}
 }
+__attribute__((weak)) unsigned long shim_jiffies;
+#define jiffies shim_jiffies
+#define HZ 100
+#define time_after(a, b) ((long)((b) - (a)) < 0)
 #define cpu_relax() do { } while (0)
 #define DEFINE_STATIC_SRCU(x) static int x
 #define srcu_read_lock(s) ((*(s))++)
 #define srcu_read_unlock(s, i) ((void)(*(s))--, (void)(i))
+#define synchronize_srcu_expedited synchronize_srcu
 #define synchronize_srcu(s) do { if (*(s)) abort(); } while (0)
 #define rcu_read_lock() do { } while (0)
 #define rcu_read_unlock() do { } while (0)
@@ -295,7 +310,7 @@ static inline void shim_grace_period(void)
 #define RCU_INIT_POINTER(p, v) ((p) = (v))
 #define synchronize_rcu() shim_grace_period()
 #define rcu_barrier() shim_grace_period()
-#define synchronize_rcu_expedited() do { } while (0)
+#define synchronize_rcu_expedited() shim_grace_period()
 #define kfree_rcu(p, f) free(p)
 
 /* Set to n > 0 to make the n-th allocation from now fail. */
@@ -458,6 +473,10 @@ static inline bool IS_ERR(const void *p) { return (unsigned long)p >= (unsigned 
 static inline bool IS_ERR_OR_NULL(const void *p) { return !p || IS_ERR(p); }
 #define ERR_CAST(p) ((void *)(p))
 
+/* Nobody else can make it true. */
+#define wait_var_event(var, cond) do { if (!(cond)) abort(); } while (0)
+#define wake_up_var(var) do { } while (0)
+
 struct list_head { struct list_head *next, *prev; };
 #define LIST_HEAD_INIT(n) { &(n), &(n) }
 #define LIST_HEAD(n) struct list_head n = LIST_HEAD_INIT(n)
@@ -469,6 +488,7 @@ static inline void list_add_tail(struct list_head *n, struct list_head *h)
 static inline void list_del(struct list_head *n) { n->prev->next = n->next; n->next->prev = n->prev; }
 static inline bool list_empty(const struct list_head *h) { return h->next == h; }
 #define list_entry(p, t, m) container_of(p, t, m)
+#define list_first_entry_or_null(h, t, m) (list_empty(h) ? NULL : list_first_entry(h, t, m))
 #define list_first_entry(h, t, m) list_entry((h)->next, t, m)
 #define list_for_each_entry(p, h, m) \
 	for (p = list_entry((h)->next, __typeof__(*p), m); &p->m != (h); \

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Between what takes frames out of memory, what counts their ages, and their thread. */
+#ifndef AERIE_MM_RECLAIM_H
+#define AERIE_MM_RECLAIM_H
+
+#include "mm/mm.h"
+
+enum aerie_reclaim {
+	AERIE_RECLAIM_NONE,	/* nothing has to leave memory */
+	AERIE_RECLAIM_MORE,	/* go on */
+	AERIE_RECLAIM_STUCK,	/* nothing can, but has to */
+};
+
+/*
+ * The calls below: context: share_lock is held, may sleep.
+ */
+
+/* Take the next batch out of memory, if that has to be. The store is open. */
+enum aerie_reclaim aerie_reclaim_batch(void);
+/* Count the ages of the next frames. False at the end of a round over all memory. */
+bool aerie_age_batch(void);
+
+/* @mem is about to go. */
+void aerie_reclaim_leave(struct aerie_mem *mem);
+void aerie_age_leave(struct aerie_mem *mem);
+
+/* Give back what batches have left. No VM is left, and no thread. */
+void aerie_reclaim_free(void);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The store: content of pages, compressed.
+ *
+ * A page of one word repeated is that word. Others are compressed by the kernel's crypto
+ * library and kept in its zsmalloc, which packs objects of any size up to a page. What does
+ * not get a good deal smaller is refused: it would cost work each time and save nothing.
+ *
+ * Both may be modules; they are got when the store is first needed, so that Aerie can be
+ * loaded by itself.
+ *
+ * Locks: each bench has a mutex, which is all that storing and loading takes; the number of
+ * benches is how many can do that at a time.
+ */
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <crypto/acompress.h>
+#include "compat.h"
+#include "mm/store.h"
+
+static char *compressor = "lz4";
+module_param(compressor, charp, 0444);
+MODULE_PARM_DESC(compressor, "of guest pages that leave memory, by the name the kernel's crypto library has for it");
+
+#define STORED_MAX	(PAGE_SIZE / 4 * 3)	/* bytes of a compressed page */
+#define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
+#define BENCH_BYTES	(2 * PAGE_SIZE)		/* compressed data can be more than the data */
+#define MAX_BENCHES	8u
+
+/**
+ * struct aerie_stored - the content of a page
+ * @handle: of the object that it is in, where @len is not 0
+ * @word: repeated it is the page, where @len is 0
+ * @len: bytes of the object
+ */
+struct aerie_stored {
+	union {
+		unsigned long handle;
+		u64 word;
+	};
+	u16 len;
+};
+
+/* What one thread at a time compresses with. */
+struct bench {
+	struct mutex lock;
+	struct acomp_req *req;
+	struct crypto_wait wait;
+	void *buf;
+};
+
+static struct compat_zs zs;
+static struct zs_pool *pool;
+static struct kmem_cache *cache;
+static struct crypto_acomp *tfm;
+static struct bench benches[MAX_BENCHES];
+static unsigned int nr_benches;
+
+static int bench_init(struct bench *bench)
+{
+	mutex_init(&bench->lock);
+	crypto_init_wait(&bench->wait);
+	bench->buf = kmalloc(BENCH_BYTES, GFP_KERNEL);
+	bench->req = acomp_request_alloc(tfm);
+	if (!bench->buf || !bench->req)
+		return -ENOMEM;
+	acomp_request_set_callback(bench->req, CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done,
+				   &bench->wait);
+	return 0;
+}
+
+static void bench_fini(struct bench *bench)
+{
+	if (bench->req)
+		acomp_request_free(bench->req);
+	kfree(bench->buf);
+	memset(bench, 0, sizeof(*bench));
+}
+
+static int open_compressor(void)
+{
+	unsigned int i, nr = min(num_possible_cpus(), MAX_BENCHES);
+	int err;
+
+	tfm = crypto_alloc_acomp(compressor, 0, 0);
+	if (IS_ERR(tfm)) {
+		tfm = NULL;
+		return -ENOENT;
+	}
+	for (i = 0; i < nr; i++) {
+		err = bench_init(&benches[i]);
+		if (err)
+			return err;
+	}
+	nr_benches = nr;
+	return 0;
+}
+
+static int open_allocator(void)
+{
+	request_module("zsmalloc");
+	if (!compat_zs_get(&zs))
+		return -ENOENT;
+	pool = zs.create("aerie");
+	/* Its objects are known by map slots alone, where kmemleak does not look. */
+	cache = kmem_cache_create("aerie_stored", sizeof(struct aerie_stored), sizeof(u64),
+				  SLAB_NOLEAKTRACE, NULL);
+	return pool && cache ? 0 : -ENOMEM;
+}
+
+int aerie_store_open(void)
+{
+	int err;
+
+	if (nr_benches)
+		return 0;
+	err = open_allocator();
+	if (!err)
+		err = open_compressor();
+	if (err)
+		aerie_store_close();
+	return err;
+}
+
+void aerie_store_close(void)
+{
+	unsigned int i;
+
+	nr_benches = 0;
+	for (i = 0; i < MAX_BENCHES; i++)
+		bench_fini(&benches[i]);
+	if (tfm)
+		crypto_free_acomp(tfm);
+	tfm = NULL;
+	kmem_cache_destroy(cache);
+	cache = NULL;
+	if (pool)
+		zs.destroy(pool);
+	pool = NULL;
+	compat_zs_put(&zs);
+}
+
+static struct bench *bench_get(void)
+{
+	struct bench *bench = &benches[raw_smp_processor_id() % nr_benches];
+
+	mutex_lock(&bench->lock);
+	return bench;
+}
+
+static void bench_put(struct bench *bench)
+{
+	mutex_unlock(&bench->lock);
+}
+
+/* Compress @page into the bench's buffer, or decompress @len bytes of it into @page. */
+static int bench_run(struct bench *bench, struct page *page, unsigned int len)
+{
+	struct scatterlist packed, plain;
+	int err;
+
+	sg_init_one(&packed, bench->buf, len ?: BENCH_BYTES);
+	sg_init_table(&plain, 1);
+	sg_set_page(&plain, page, PAGE_SIZE, 0);
+	if (len) {
+		acomp_request_set_params(bench->req, &packed, &plain, len, PAGE_SIZE);
+		err = crypto_wait_req(crypto_acomp_decompress(bench->req), &bench->wait);
+	} else {
+		acomp_request_set_params(bench->req, &plain, &packed, PAGE_SIZE, BENCH_BYTES);
+		err = crypto_wait_req(crypto_acomp_compress(bench->req), &bench->wait);
+	}
+	return err;
+}
+
+static bool is_one_word(const u64 *words)
+{
+	unsigned int i;
+
+	for (i = 1; i < PAGE_WORDS; i++)
+		if (words[i] != words[0])
+			return false;
+	return true;
+}
+
+/* Returns -E2BIG, -ENOMEM. */
+static int compress(struct aerie_stored *stored, struct page *page)
+{
+	const gfp_t gfp = __GFP_KSWAPD_RECLAIM | __GFP_NORETRY | __GFP_NOWARN | __GFP_HIGHMEM |
+			  __GFP_MOVABLE;
+	struct bench *bench = bench_get();
+	int err = bench_run(bench, page, 0);
+	unsigned int len = bench->req->dlen;
+
+	if (err || !len || len > STORED_MAX) {
+		err = -E2BIG;
+		goto out;
+	}
+	stored->handle = compat_zs_malloc(&zs, pool, len, gfp);
+	if (!stored->handle) {
+		err = -ENOMEM;
+		goto out;
+	}
+	compat_zs_write(&zs, pool, stored->handle, bench->buf, len);
+	stored->len = len;
+out:
+	bench_put(bench);
+	return err;
+}
+
+struct aerie_stored *aerie_store_page(struct page *page)
+{
+	struct aerie_stored *stored = kmem_cache_zalloc(cache, GFP_KERNEL | __GFP_NOWARN);
+	const u64 *words = page_address(page);
+	int err = 0;
+
+	if (!stored)
+		return ERR_PTR(-ENOMEM);
+	if (is_one_word(words))
+		stored->word = words[0];
+	else
+		err = compress(stored, page);
+	if (err) {
+		kmem_cache_free(cache, stored);
+		return ERR_PTR(err);
+	}
+	return stored;
+}
+
+int aerie_store_load(const struct aerie_stored *stored, struct page *page)
+{
+	struct bench *bench;
+	int err;
+
+	if (!stored->len) {
+		memset64(page_address(page), stored->word, PAGE_WORDS);
+		return 0;
+	}
+	bench = bench_get();
+	compat_zs_read(&zs, pool, stored->handle, bench->buf, stored->len);
+	err = bench_run(bench, page, stored->len);
+	if (!err && bench->req->dlen != PAGE_SIZE)
+		err = -EIO;
+	bench_put(bench);
+	return err ? -EIO : 0;
+}
+
+void aerie_store_free(struct aerie_stored *stored)
+{
+	if (stored->len)
+		zs.free(pool, stored->handle);
+	kmem_cache_free(cache, stored);
+}
+
+unsigned int aerie_store_bytes(const struct aerie_stored *stored)
+{
+	return stored->len;
+}
+
+unsigned long aerie_store_compact(void)
+{
+	return zs.compact(pool);
+}
+
+unsigned long aerie_store_pages(void)
+{
+	return READ_ONCE(nr_benches) ? zs.pages(pool) : 0;
+}
