@@ -129,6 +129,17 @@ _aerie() {
 		*) return ;;
 		esac
 		;;
+	swap)
+		case $COMP_CWORD in
+		2) words="on off" ;;
+		3)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+			;;
+		*) return ;;
+		esac
+		;;
 	help)
 		words=$("$tool" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
 		;;

@@ -166,7 +166,7 @@ const struct command commands[] = {
 "RESIDENT is the VM's alone; ZERO has only been read, or is zeroes, and takes nothing;\n"
 "SHARED is held together with other VMs of its group or twice by itself, which saves it\n"
 "SAVED. BROKEN counts pages that were shared and have been written, HASHED those that\n"
-"were looked at for duplicates. STORED has left memory, where it takes PACKED; LOADED counts\n"
+"were looked at for duplicates. STORED is compressed to PACKED; SWAPPED is in swap; LOADED counts\n"
 "pages that were brought back. WORKING has been accessed in the last eight looks (--idle).\n\n"
 "  aerie mem web --limit 512M --reserve 128M\n"
 	}, {
@@ -177,6 +177,16 @@ const struct command commands[] = {
 "  aerie pool --limit 4G\n\n"
 "Near the limit, what guests have not accessed for long is compressed and leaves memory;\n"
 "USED is all that they take, STORE what of it takes what has left.\n"
+	}, {
+		.name = "swap", .operands = "[on|off FILE]", .max_operands = 2,
+		.summary = "files and block devices that guest memory goes to",
+		.options = opts_swap, .run = cmd_swap,
+		.more =
+"  fallocate -l 8G /var/aerie.swap && chmod 600 /var/aerie.swap\n"
+"  aerie swap on /var/aerie.swap\n"
+"  aerie swap off /var/aerie.swap              returns when all is back in memory\n\n"
+"What has been compressed longest goes there, and what does not get smaller, when memory is\n"
+"short (aerie pool). What is in a file on is lost, and it is in use by Aerie alone.\n"
 	}, {
 		.name = "share", .operands = "[VM]", .max_operands = 1,
 		.summary = "how hard duplicate memory is looked for, and who shares with whom",

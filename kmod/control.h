@@ -107,6 +107,36 @@ int aerie_vm_attach(struct aerie_vm *vm, const struct aerie_vm_config *what,
 int aerie_vm_detach(struct aerie_vm *vm, const char *name, bool force,
 		    struct aerie_plug *plug, struct aerie_why *why);
 
+/**
+ * aerie_swapfile_on() - let guest memory go to a file or block device
+ * @file: readable, not empty; taken over on success
+ * @why: reason of a refusal
+ *
+ * Context: may sleep. Return: 0; -EBADF, -EINVAL where it does not suit, -EBUSY it is in use,
+ * -ENOSPC there are AERIE_SWAP_AREAS, -ENOMEM.
+ */
+int aerie_swapfile_on(struct file *file, struct aerie_why *why);
+
+/**
+ * aerie_swapfile_off() - bring back what has gone there, and let the file go
+ * @path: as aerie_swapfile_next() tells it
+ * @why: reason of a refusal
+ *
+ * Context: may sleep, and take long. Return: 0; -ENOENT; else it stays in use: -EINTR on a
+ * signal, -ENOMEM, -EIO.
+ */
+int aerie_swapfile_off(const char *path, struct aerie_why *why);
+
+struct aerie_swapfile_info {
+	u64 bytes, used;
+	char path[PATH_MAX];	/* as seen from the caller's root */
+};
+
+/* The first at number @id or behind it, which @id becomes. Context: may sleep. */
+bool aerie_swapfile_next(unsigned int *id, struct aerie_swapfile_info *info);
+/* Module unload: no VM is left. */
+void aerie_swapfile_exit(void);
+
 /* By name, with a reference, or NULL. Context: may sleep. */
 struct aerie_vm *aerie_vm_find(const char *name);
 /* The VM with the lowest id >= @id, with a reference, or NULL: for dumps. */

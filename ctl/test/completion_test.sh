@@ -61,6 +61,7 @@ completes "vmlinuz" run -k vm
 completes "vmlinuz" run web --kernel = vm
 completes "initrd.img vmlinuz aerie" create -i ""
 completes "disk nic console rng balloon" attach web ""
+completes "on off" swap ""
 completes "vmlinuz" attach web disk vm
 completes "" attach web rng ""
 completes "rng disk0" detach web ""

@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat disk image bench events
+verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat disk image mem pool swap share bench events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -79,6 +79,8 @@ refuses 2 "disk FILE[,OPTION...] is missing" attach web disk
 refuses 2 "disk '' names no file" attach web disk ""
 refuses 2 "balloon takes nothing more, not '1G'" attach web balloon 1G
 refuses 2 "'much' is no size" balloon web much
+refuses 2 "'up' is neither on nor off" swap up /tmp/x
+refuses 2 "which file is to be swap, or no more?" swap off
 refuses 2 "rng takes nothing more, not 'x'" attach web rng x
 refuses 2 "disk: 'rw' is none of ro, direct, serial=TEXT" attach web disk a,rw
 refuses 2 "--force or --timeout, not both" detach web disk0 --force -t 1s

@@ -52,13 +52,16 @@
  *   MEM_GET          ! NAME (do) or none (dump)
  *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
  *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
- *                      pages, SHARE_GROUP where it has one that is named; STORED: out of
- *                      memory, PACKED: what that takes, LOADED; IDLE, AGE_SECONDS; MEM_LIMIT,
- *                      MEM_RESERVE, MEM_WEIGHT
+ *                      pages, SHARE_GROUP where it has one that is named; STORED:
+ *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
+ *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT
  *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32: what is not named
  *                      stays as it is
  *   POOL_SET         POOL_LIMIT u64; not named: as before
  *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes
+ *   SWAP_ON          ! SWAP_FD u32, a descriptor open for reading and writing
+ *   SWAP_OFF         ! SWAP_PATH: returns when all is back in memory
+ *   SWAP_GET         > SWAP_PATH, SWAP_SIZE, SWAP_USED (dump)
  *   BALLOON_SET      ! NAME; BALLOON u64 bytes wanted; not named: as before
  *                    > BALLOON, BALLOONED, REPORTED u64 bytes
  *   SHARE_SET        SHARE_PERCENT u32; what is not named stays as it is
@@ -76,7 +79,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		5	/* raised with every change of this file */
+#define AERIE_ABI		6	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -122,6 +125,9 @@ enum aerie_cmd {
 	AERIE_CMD_BALLOON_SET,
 	AERIE_CMD_MEM_SET,
 	AERIE_CMD_POOL_SET,
+	AERIE_CMD_SWAP_ON,
+	AERIE_CMD_SWAP_OFF,
+	AERIE_CMD_SWAP_GET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -217,7 +223,7 @@ enum aerie_attr {
 	AERIE_A_BALLOON,	/* u64, bytes wanted in the balloon */
 	AERIE_A_BALLOONED,	/* u64, bytes that are, as its driver says */
 	AERIE_A_REPORTED,	/* u64, bytes reported as free so far */
-	AERIE_A_STORED,		/* u64, bytes of guest memory that are out of memory */
+	AERIE_A_STORED,		/* u64, bytes of guest memory that are compressed */
 	AERIE_A_PACKED,		/* u64, bytes of the host that these take */
 	AERIE_A_LOADED,		/* u64, pages that have been brought back */
 	AERIE_A_IDLE,		/* binary, AERIE_IDLE_AGES u64: bytes by age, that is
@@ -229,6 +235,11 @@ enum aerie_attr {
 	AERIE_A_POOL_LIMIT,	/* u64, bytes that all VMs together may have, 0: all */
 	AERIE_A_POOL_USED,	/* u64, bytes that they have */
 	AERIE_A_POOL_STORE,	/* u64, of these, what is out of memory takes */
+	AERIE_A_SWAPPED,	/* u64, bytes of guest memory that are in swap */
+	AERIE_A_SWAP_FD,	/* u32, a descriptor */
+	AERIE_A_SWAP_PATH,	/* string */
+	AERIE_A_SWAP_SIZE,	/* u64, bytes */
+	AERIE_A_SWAP_USED,	/* u64, bytes */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

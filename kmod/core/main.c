@@ -106,6 +106,7 @@ static void __exit aerie_exit(void)
 	aerie_virtio_stop();
 	aerie_tty_exit();
 	aerie_hw_exit();
+	aerie_swapfile_exit();
 	aerie_mm_exit();
 	aerie_backend->teardown();
 }

@@ -153,6 +153,8 @@ int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t le
 		size_t n = page_rest(gpa, len);
 
 		while (!page_write(mem, gpa, buf, n)) {
+			if (n == PAGE_SIZE)
+				aerie_map_fresh(mem, gpa >> PAGE_SHIFT, gfp);
 			err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
 			if (err)
 				return err;

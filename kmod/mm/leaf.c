@@ -224,7 +224,7 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 	return true;
 }
 
-/* Content that is stored is given up, unless somebody is bringing it back. */
+/* Content that is stored is given up, unless somebody has it for itself. */
 static void stored_take(struct aerie_mem *mem, u64 *slot, u64 val)
 {
 	if (val & SLOT_BUSY || cmpxchg(slot, val, 0) != val)

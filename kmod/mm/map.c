@@ -37,7 +37,8 @@
  * An own frame that nobody accesses can leave memory (reclaim.c): it is held like one that
  * is to be shared, then its slot says where the content is STORED, and it is unmapped. Who
  * finds such a slot, to read or to write, brings the content back: it marks the slot BUSY,
- * and what is stored is its alone; it may sleep then, and so do others who want to have it.
+ * and what is stored is its alone; it may sleep then, and so do others who want to have it
+ * (load.c).
  *
  * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
  * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
@@ -50,8 +51,6 @@
 #include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/wait_bit.h>
-#include "mm/pool.h"
 #include "mm/slot.h"
 
 static bool large_pages = true;
@@ -96,22 +95,6 @@ static bool large_fits(const struct aerie_mem *mem, gfn_t gfn)
 	gpa_t start = (gfn & ~(gfn_t)(AERIE_LARGE_PAGES - 1)) << PAGE_SHIFT;
 
 	return READ_ONCE(large_pages) && aerie_mem_is_ram(mem, start, AERIE_LARGE_BYTES);
-}
-
-/* A frame for @mem, if it and all may have one more: who may sleep has asked for that. */
-static __always_inline struct page *frame_for(struct aerie_mem *mem, gfp_t gfp, bool large,
-					      bool zeroed)
-{
-	if (unlikely(READ_ONCE(aerie_pool_limited)) && !aerie_pool_fits(mem, gfp, large))
-		return NULL;
-	return aerie_frame_alloc(gfp, large, zeroed);
-}
-
-static void count_own(struct aerie_mem *mem, unsigned int level)
-{
-	atomic_long_add(level_pages(level), &mem->resident);
-	if (level == 2)
-		atomic_long_add(AERIE_LARGE_PAGES, &mem->large);
 }
 
 /* Put a new frame into an empty slot, or free it where somebody was faster. */
@@ -241,51 +224,6 @@ static noinline int slot_break(struct aerie_mem *mem, gfn_t gfn, struct place at
 	return 0;
 }
 
-/*
- * Bring back what a slot says is stored. Returns 0 where that has been done, or where the
- * slot has changed meanwhile and is to be looked at again; -EAGAIN, -ENOMEM, -EIO.
- */
-static noinline int slot_load(struct aerie_mem *mem, struct place at, gfp_t gfp)
-{
-	struct page *page;
-	int err;
-
-	if (gfp != GFP_KERNEL)
-		return -EAGAIN;
-	if (at.val & SLOT_BUSY) {
-		wait_var_event(at.slot, READ_ONCE(*at.slot) != at.val);
-		return 0;
-	}
-	page = frame_for(mem, gfp, false, false);
-	if (!page)
-		return -ENOMEM;
-	if (cmpxchg(at.slot, at.val, at.val | SLOT_BUSY) != at.val) {
-		aerie_frame_free(page, false, false);
-		return 0;
-	}
-	err = aerie_store_load(slot_stored(at.val), page);
-	smp_store_release(at.slot, err ? at.val : leaf_make(page, 0));
-	smp_mb();	/* who waits has been counted before it looked at the slot */
-	wake_up_var(at.slot);
-	if (err) {
-		aerie_frame_free(page, false, false);
-		return err;
-	}
-	count_stored(mem, slot_stored(at.val), -1);
-	aerie_store_free(slot_stored(at.val));
-	atomic_long_inc(&mem->loaded);
-	count_own(mem, 1);
-	return 0;
-}
-
-int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
-{
-	struct place at;
-
-	map_walk(mem, gfn, &at);
-	return at.val & SLOT_STORED ? slot_load(mem, at, gfp) : 0;
-}
-
 /* Without memory for it who may not sleep has to come again. */
 static int map_err(int err, gfp_t gfp)
 {
@@ -316,7 +254,7 @@ int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_fram
 		if (at.val & SLOT_MANY)
 			err = slot_break(mem, gfn, at, gfp);
 		else if (unlikely(at.val & SLOT_STORED))
-			err = slot_load(mem, at, gfp);
+			err = aerie_slot_load(mem, gfn, at, gfp);
 	} while (!err);
 	return map_err(err, gfp);
 }
@@ -335,7 +273,7 @@ int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 	do {
 		map_walk(mem, gfn, &at);
 		if (at.val & SLOT_STORED) {
-			err = slot_load(mem, at, gfp);
+			err = aerie_slot_load(mem, gfn, at, gfp);
 			continue;
 		}
 		if (at.val || zero_fits(mem, gfn, at.level))

@@ -80,9 +80,6 @@ bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref
  */
 int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_frame_ref *ref);
 
-/* Bring back the content of @gfn, if it is stored. Context and errors as above. */
-int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
-
 /* Make the nodes that aerie_map_show() needs, bring back what is stored. Context and errors as above. */
 int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
 
@@ -196,6 +193,30 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
  * is zeroes, or was stored and is freed.
  */
 bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf);
+
+/* load.c */
+
+/* Bring back the content of @gfn, if it is stored. Context and errors as aerie_map_own(). */
+int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
+
+/*
+ * @gfn is about to be written as a whole: what is stored of it is not needed, it gets a frame
+ * of zeroes, or nothing happens. Context: as aerie_map_own().
+ */
+void aerie_map_fresh(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
+
+/*
+ * Bring back what a leaf says is stored, if it is in the swap area @id. Context: may sleep;
+ * nobody clears the map. Return: 0; -EAGAIN where it has changed; -ENOMEM, -EIO.
+ */
+int aerie_map_load_from(struct aerie_mem *mem, const struct aerie_leaf *leaf, unsigned int id);
+
+/*
+ * Have what a leaf says is stored for oneself, until it is returned: to put it elsewhere. NULL
+ * where it has changed, or somebody else has it. Context: as aerie_map_load_from().
+ */
+struct aerie_stored *aerie_map_borrow(struct aerie_mem *mem, const struct aerie_leaf *leaf);
+void aerie_map_return(struct aerie_mem *mem, const struct aerie_leaf *leaf);
 
 /* shared.c */
 

@@ -27,6 +27,7 @@ struct aerie_ram {
 struct aerie_map_node;
 struct aerie_pte_ops;
 struct bio_vec;
+struct file;
 
 /* Nested page table of one VM. */
 struct aerie_npt {
@@ -53,8 +54,10 @@ struct aerie_npt {
  * @shared: 4 KiB pages in frames that other gfns, of this VM or others, hold as well
  * @broken: pages that were shared and have been written
  * @hashed: pages the scanner has hashed
- * @stored: 4 KiB pages whose content is not in memory
+ * @stored: 4 KiB pages whose content is compressed
  * @packed: bytes of the host that these take
+ * @swapped: 4 KiB pages whose content is in swap
+ * @ahead: the gfn that would be the next, and how many pages have been read at once
  * @loaded: how often one has been brought back
  * @limit, @reserve: 4 KiB pages of its own: the most it may have, 0 for all; and those that
  *		     are not taken from it for others
@@ -81,7 +84,12 @@ struct aerie_mem {
 	atomic_long_t hashed;
 	atomic_long_t stored;
 	atomic_long_t packed;
+	atomic_long_t swapped;
 	atomic_long_t loaded;
+	struct {
+		gfn_t next;
+		unsigned int nr;
+	} ahead;
 	unsigned long limit, reserve;
 	unsigned int weight;
 	unsigned long idle[AERIE_AGES];
@@ -200,6 +208,42 @@ u64 aerie_pool_used(void);
 u64 aerie_pool_stored(void);
 /* Between two looks at which pages have been accessed; 0: none. */
 unsigned int aerie_age_seconds(void);
+
+#define AERIE_SWAP_AREAS	8u
+#define AERIE_SWAP_MIN		(1u << 20)	/* bytes */
+
+/*
+ * Swap areas, by numbers below AERIE_SWAP_AREAS. The caller keeps two calls that change them
+ * from happening at a time. Context of all: may sleep.
+ */
+
+/**
+ * aerie_swap_add() - let content of guest pages go to a file or block device
+ * @file: open for reading and writing; the caller keeps it open until the area has been
+ *	  removed
+ * @bytes: its size, AERIE_SWAP_MIN or more
+ * @id: the number it gets, which no other has
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int aerie_swap_add(struct file *file, u64 bytes, unsigned int id);
+
+/* Let nothing more go there, or again. */
+void aerie_swap_close(unsigned int id, bool closed);
+
+/**
+ * aerie_swap_empty() - bring back what is in an area
+ * @id: a closed area
+ *
+ * Return: 0; -EINTR on a signal; -ENOMEM; -EIO for what cannot be read, which stays there.
+ */
+int aerie_swap_empty(unsigned int id);
+
+/* False where something is in it. */
+bool aerie_swap_remove(unsigned int id);
+
+/* Of an area, in bytes. */
+void aerie_swap_figures(unsigned int id, u64 *bytes, u64 *used);
 
 /**
  * aerie_mem_init() - lay out RAM and make an empty map and nested table
@@ -339,8 +383,8 @@ int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, si
  * @mem: the memory
  * @gpa: guest physical address
  * @len: bytes wanted, at least 1
- * @write: they will be written; else they are only read, and untouched memory is a
- *	   page of zeroes
+ * @write: they will be written, all of them: of what is not, the content may be lost; else
+ *	   they are only read, and untouched memory is a page of zeroes
  * @seg: where they are: as many as the frame has from there on, @len at the most
  *
  * The frame stays allocated until aerie_mem_unpin(), and stays the guest's until the

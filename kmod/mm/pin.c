@@ -56,6 +56,8 @@ int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct 
 			return -EFAULT;
 		if (!write && !stored)
 			break;
+		if (write && !seg->bv_offset && len >= PAGE_SIZE)
+			aerie_map_fresh(mem, gpa >> PAGE_SHIFT, GFP_KERNEL);
 		err = write ? aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_KERNEL, &ref) :
 			      aerie_map_load(mem, gpa >> PAGE_SHIFT, GFP_KERNEL);
 		if (err)

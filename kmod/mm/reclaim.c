@@ -15,6 +15,9 @@
  * become the frame of zeroes. What has more references than the map's is pinned and stays;
  * so does what does not get smaller, until it has been accessed again.
  *
+ * Where there is swap, that is where this goes, and where what has been compressed longest
+ * goes when the store has a quarter of the pool or a round was not enough.
+ *
  * A 2 MiB frame that is old enough is split, and its pages are looked at. Frames that many
  * hold stay: one of them is worth many.
  */
@@ -31,6 +34,7 @@
 #include "mm/reclaim.h"
 #include "mm/share.h"
 #include "mm/store.h"
+#include "mm/swap.h"
 
 #define BATCH		1024u	/* frames of a batch */
 #define BATCH_LEAVES	8192u	/* looked at for it */
@@ -40,11 +44,14 @@ struct victim {
 	struct aerie_leaf leaf;
 	struct page *old;	/* has left the map, is to be freed */
 	bool written;
+	bool swap;		/* it is to go there */
 };
 
 /* All under share_lock. */
 static struct victim *victims;
 static unsigned int nr_victims;
+static struct aerie_leaf movers[AERIE_SWAP_RUN];	/* from the store to swap */
+static unsigned int nr_movers;
 static struct aerie_mem *at_mem;	/* where the round is; NULL: at its start */
 static gfn_t at_gfn;
 static unsigned long taken;		/* in this round */
@@ -134,18 +141,30 @@ static void victim_add(struct aerie_leaf *leaf)
 		victims[nr_victims++] = (struct victim){ .leaf = *leaf };
 }
 
+/* Is what is compressed to go to swap? */
+static bool store_gives(void)
+{
+	return aerie_pool_excess() && aerie_swap_has_room() &&
+	       (eager > 2 || aerie_pool_stored() > aerie_pool_used() / 4);
+}
+
 /* Hold what is old enough, @nr at the most. False at the end of at_mem. */
 static bool collect(unsigned int nr)
 {
-	const unsigned int old = want(at_mem);
+	const unsigned int old = want(at_mem), nr_move = store_gives() ? AERIE_SWAP_RUN : 0;
+	const bool swap = aerie_swap_has_room();
 	bool flush = false, accessed, more;
 	unsigned int looked, age;
 	struct aerie_leaf leaf;
 
 	more = aerie_map_next(at_mem, at_gfn, &leaf);
-	for (looked = 0; more && looked < BATCH_LEAVES && nr_victims < nr; looked++) {
+	for (looked = 0; more && looked < BATCH_LEAVES; looked++) {
+		if (nr ? nr_victims == nr : nr_movers == nr_move)
+			break;
 		at_gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES : 1);
-		if (leaf.own) {
+		if (leaf.stored && nr_movers < nr_move)
+			movers[nr_movers++] = leaf;
+		if (leaf.own && nr_victims < nr) {
 			age = aerie_map_age(at_mem, &leaf, 0, &accessed, &flush);
 			if (!accessed && age >= old && leaf.large) {
 				if (!aerie_map_split(at_mem, &leaf))
@@ -153,7 +172,7 @@ static bool collect(unsigned int nr)
 				more = aerie_map_next(at_mem, at_gfn, &leaf);
 				continue;
 			}
-			if (!accessed && age >= old && !leaf.raw)
+			if (!accessed && age >= old && (swap || !leaf.raw))
 				victim_add(&leaf);
 		}
 		more = aerie_map_after(at_mem, &leaf);
@@ -179,12 +198,34 @@ static void protect(struct aerie_mem *mem)
 		aerie_mem_flush(mem);
 }
 
+static void move(struct aerie_mem *mem)
+{
+	struct aerie_stored *stored[AERIE_SWAP_RUN] = {};
+	unsigned int i, nr = 0, moved;
+
+	for (i = 0; i < nr_movers; i++) {
+		stored[nr] = aerie_map_borrow(mem, &movers[i]);
+		if (stored[nr] && aerie_store_moves(stored[nr]))
+			movers[nr++] = movers[i];
+		else if (stored[nr])
+			aerie_map_return(mem, &movers[i]);
+	}
+	moved = aerie_store_move(stored, nr);
+	for (i = 0; i < nr; i++)
+		aerie_map_return(mem, &movers[i]);
+	taken += moved;
+	aerie_pool_left(moved / 4);
+}
+
 /* Returns true where the map does not hold the frame any more. */
 static bool victim_store(struct aerie_mem *mem, struct victim *v)
 {
 	struct page *page = v->leaf.page;
 	struct aerie_stored *stored;
 
+	v->swap = v->leaf.raw;
+	if (v->swap)
+		return false;
 	if (page_count(page) != 1 || !aerie_map_held(&v->leaf))
 		return false;
 	if (!memchr_inv(page_address(page), 0, PAGE_SIZE))
@@ -193,12 +234,49 @@ static bool victim_store(struct aerie_mem *mem, struct victim *v)
 	if (IS_ERR(stored)) {
 		if (PTR_ERR(stored) == -E2BIG)
 			aerie_map_raw(&v->leaf);
+		v->swap = v->leaf.raw;
 		return false;
 	}
 	if (aerie_map_store(mem, &v->leaf, stored))
 		return true;
 	aerie_store_free(stored);
 	return false;
+}
+
+static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr)
+{
+	struct aerie_stored *stored[AERIE_SWAP_RUN];
+	struct page *pages[AERIE_SWAP_RUN];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = run[i]->leaf.page;
+	nr = aerie_store_swap(pages, stored, nr);
+	for (i = 0; i < nr; i++) {
+		if (aerie_map_store(mem, &run[i]->leaf, stored[i]))
+			run[i]->old = pages[i];
+		else
+			aerie_store_free(stored[i]);
+	}
+}
+
+/* What does not get smaller, as long as swap has room. */
+static void victims_swap(struct aerie_mem *mem)
+{
+	struct victim *run[AERIE_SWAP_RUN], *v;
+	unsigned int nr = 0;
+
+	for (v = victims; v < victims + nr_victims && aerie_swap_has_room(); v++) {
+		if (!v->swap || page_count(v->leaf.page) != 1 || !aerie_map_held(&v->leaf))
+			continue;
+		run[nr++] = v;
+		if (nr == AERIE_SWAP_RUN) {
+			run_swap(mem, run, nr);
+			nr = 0;
+		}
+	}
+	if (nr)
+		run_swap(mem, run, nr);
 }
 
 static void release(struct aerie_mem *mem)
@@ -232,7 +310,10 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 	bool more;
 
 	nr_victims = 0;
+	nr_movers = 0;
 	more = collect(min_t(unsigned long, nr, BATCH));
+	if (nr_movers)
+		move(mem);
 	if (nr_victims) {
 		protect(mem);
 		for (v = victims; v < victims + nr_victims; v++) {
@@ -240,6 +321,7 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 				v->old = v->leaf.page;
 			cond_resched();
 		}
+		victims_swap(mem);
 		release(mem);
 	}
 	if (!more) {
@@ -255,7 +337,7 @@ static bool anybody_over(void)
 	for (mem = aerie_share_next(NULL); mem; mem = aerie_share_next(mem))
 		if (quota(mem))
 			return true;
-	return false;
+	return store_gives();
 }
 
 enum aerie_reclaim aerie_reclaim_batch(void)
@@ -273,7 +355,7 @@ enum aerie_reclaim aerie_reclaim_batch(void)
 	if (!at_mem)
 		round_begin();
 	nr = quota(at_mem);
-	if (nr) {
+	if (nr || store_gives()) {
 		batch(at_mem, nr);
 	} else {
 		at_mem = aerie_share_next(at_mem);

@@ -23,6 +23,7 @@ bool aerie_age_batch(void);
 /* @mem is about to go. */
 void aerie_reclaim_leave(struct aerie_mem *mem);
 void aerie_age_leave(struct aerie_mem *mem);
+void aerie_swap_leave(struct aerie_mem *mem);
 
 /* Give back what batches have left. No VM is left, and no thread. */
 void aerie_reclaim_free(void);

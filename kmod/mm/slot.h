@@ -5,6 +5,7 @@
 
 #include <linux/mm.h>
 #include "mm/map.h"
+#include "mm/pool.h"
 #include "mm/store.h"
 
 #define MAP_LEVELS	4
@@ -76,6 +77,10 @@ static inline struct aerie_stored *slot_stored(u64 slot)
 
 static inline void count_stored(struct aerie_mem *mem, const struct aerie_stored *stored, int sign)
 {
+	if (aerie_store_swapped(stored)) {
+		atomic_long_add(sign, &mem->swapped);
+		return;
+	}
 	atomic_long_add(sign, &mem->stored);
 	atomic_long_add(sign * (long)aerie_store_bytes(stored), &mem->packed);
 }
@@ -114,6 +119,28 @@ static inline unsigned long level_pages(unsigned int level)
 {
 	return level == 2 ? AERIE_LARGE_PAGES : 1;
 }
+
+static inline void count_own(struct aerie_mem *mem, unsigned int level)
+{
+	atomic_long_add(level_pages(level), &mem->resident);
+	if (level == 2)
+		atomic_long_add(AERIE_LARGE_PAGES, &mem->large);
+}
+
+/* A frame for @mem, if it and all may have one more: who may sleep has asked for that. */
+static __always_inline struct page *frame_for(struct aerie_mem *mem, gfp_t gfp, bool large,
+					      bool zeroed)
+{
+	if (unlikely(READ_ONCE(aerie_pool_limited)) && !aerie_pool_fits(mem, gfp, large))
+		return NULL;
+	return aerie_frame_alloc(gfp, large, zeroed);
+}
+
+/*
+ * load.c: bring back what a slot says is stored. Returns 0 where that has been done, or where
+ * the slot has changed meanwhile and is to be looked at again; -EAGAIN, -ENOMEM, -EIO.
+ */
+int aerie_slot_load(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp);
 
 /* Marks come and go without the lock. Returns what the slot holds then. */
 static inline u64 slot_counted(u64 *slot, u64 val)

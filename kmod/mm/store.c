@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The store: content of pages, compressed.
+ * The store: content of pages that are not in frames.
  *
  * A page of one word repeated is that word. Others are compressed by the kernel's crypto
  * library and kept in its zsmalloc, which packs objects of any size up to a page. What does
- * not get a good deal smaller is refused: it would cost work each time and save nothing.
+ * not get a good deal smaller is refused: it would cost work each time and save nothing. It
+ * can go to swap as it is (swap.c), and so can what has been compressed before; a sum tells
+ * whether what comes back is the same.
  *
  * Both may be modules; they are got when the store is first needed, so that Aerie can be
  * loaded by itself.
@@ -22,9 +24,11 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/xxhash.h>
 #include <crypto/acompress.h>
 #include "compat.h"
 #include "mm/store.h"
+#include "mm/swap.h"
 
 static char *compressor = "lz4";
 module_param(compressor, charp, 0444);
@@ -38,15 +42,23 @@ MODULE_PARM_DESC(compressor, "of guest pages that leave memory, by the name the 
 /**
  * struct aerie_stored - the content of a page
  * @handle: of the object that it is in, where @len is not 0
- * @word: repeated it is the page, where @len is 0
+ * @word: repeated it is the page, where both @len and @area are 0
+ * @slot: of the swap area
+ * @sum: of the page
  * @len: bytes of the object
+ * @area: the swap area it is in, where this is not 0
+ * @passed: it has been passed over once when others went to swap
  */
 struct aerie_stored {
 	union {
 		unsigned long handle;
 		u64 word;
+		u32 slot;
 	};
+	u32 sum;
 	u16 len;
+	u8 area;
+	bool passed;
 };
 
 /* What one thread at a time compresses with. */
@@ -63,6 +75,7 @@ static struct kmem_cache *cache;
 static struct crypto_acomp *tfm;
 static struct bench benches[MAX_BENCHES];
 static unsigned int nr_benches;
+static struct page *bounce[AERIE_SWAP_RUN];	/* under share_lock: from an object to swap */
 
 static int bench_init(struct bench *bench)
 {
@@ -135,6 +148,10 @@ void aerie_store_close(void)
 	unsigned int i;
 
 	nr_benches = 0;
+	for (i = 0; i < AERIE_SWAP_RUN && bounce[i]; i++) {
+		__free_page(bounce[i]);
+		bounce[i] = NULL;
+	}
 	for (i = 0; i < MAX_BENCHES; i++)
 		bench_fini(&benches[i]);
 	if (tfm)
@@ -234,11 +251,127 @@ struct aerie_stored *aerie_store_page(struct page *page)
 	return stored;
 }
 
-int aerie_store_load(const struct aerie_stored *stored, struct page *page)
+/* ---- Swap --------------------------------------------------------------------------- */
+
+static struct aerie_swap_place place_of(const struct aerie_stored *stored)
+{
+	return (struct aerie_swap_place){ .slot = stored->slot, .area = stored->area };
+}
+
+static u32 sum_of(struct page *page)
+{
+	return xxh64(page_address(page), PAGE_SIZE, 0);
+}
+
+static unsigned int swap_write(const struct aerie_swap_place *first, struct page *const *pages,
+			       unsigned int nr)
+{
+	struct aerie_swap_place place = *first;
+
+	if (!aerie_swap_write(first, pages, nr))
+		return nr;
+	for (; place.slot < first->slot + nr; place.slot++)
+		aerie_swap_give(&place);
+	return 0;
+}
+
+static void stored_swapped(struct aerie_stored *stored, const struct aerie_swap_place *first,
+			   unsigned int i, struct page *page)
+{
+	stored->slot = first->slot + i;
+	stored->area = first->area;
+	stored->len = 0;
+	stored->sum = sum_of(page);
+}
+
+unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
+			      unsigned int nr)
+{
+	struct aerie_swap_place first;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		stored[i] = kmem_cache_zalloc(cache, GFP_KERNEL | __GFP_NOWARN);
+		if (!stored[i])
+			break;
+	}
+	nr = aerie_swap_take(i, &first);
+	nr = nr ? swap_write(&first, pages, nr) : 0;
+	while (i > nr)
+		kmem_cache_free(cache, stored[--i]);
+	while (i--)
+		stored_swapped(stored[i], &first, i, pages[i]);
+	return nr;
+}
+
+bool aerie_store_moves(struct aerie_stored *stored)
+{
+	if (!stored->len)
+		return false;
+	if (stored->passed)
+		return true;
+	stored->passed = true;
+	return false;
+}
+
+unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr)
+{
+	struct aerie_swap_place first;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!bounce[i])
+			bounce[i] = alloc_page(GFP_KERNEL | __GFP_NOWARN);
+		if (!bounce[i] || aerie_store_load(stored[i], bounce[i]))
+			break;
+	}
+	nr = i ? aerie_swap_take(i, &first) : 0;
+	nr = nr ? swap_write(&first, bounce, nr) : 0;
+	for (i = 0; i < nr; i++) {
+		zs.free(pool, stored[i]->handle);
+		stored_swapped(stored[i], &first, i, bounce[i]);
+	}
+	return nr;
+}
+
+bool aerie_store_swapped(const struct aerie_stored *stored)
+{
+	return stored->area;
+}
+
+bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
+{
+	return stored->area == id + 1;
+}
+
+bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before)
+{
+	return stored->area && stored->area == before->area && stored->slot == before->slot + 1;
+}
+
+int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
+			 unsigned int nr)
+{
+	struct aerie_swap_place first = place_of(stored[0]);
+	unsigned int i;
+
+	if (aerie_swap_read(&first, pages, nr))
+		return -EIO;
+	for (i = 0; i < nr; i++)
+		if (sum_of(pages[i]) != stored[i]->sum)
+			return -EIO;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------- */
+
+int aerie_store_load(struct aerie_stored *stored, struct page *page)
 {
 	struct bench *bench;
 	int err;
 
+	if (stored->area)
+		return aerie_store_load_run(&stored, &page, 1);
 	if (!stored->len) {
 		memset64(page_address(page), stored->word, PAGE_WORDS);
 		return 0;
@@ -254,7 +387,11 @@ int aerie_store_load(const struct aerie_stored *stored, struct page *page)
 
 void aerie_store_free(struct aerie_stored *stored)
 {
-	if (stored->len)
+	struct aerie_swap_place place = place_of(stored);
+
+	if (stored->area)
+		aerie_swap_give(&place);
+	else if (stored->len)
 		zs.free(pool, stored->handle);
 	kmem_cache_free(cache, stored);
 }

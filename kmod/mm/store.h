@@ -30,10 +30,39 @@ void aerie_store_close(void);
 struct aerie_stored *aerie_store_page(struct page *page);
 
 /* Read it back. Context: may sleep. Return: 0, -EIO. */
-int aerie_store_load(const struct aerie_stored *stored, struct page *page);
+int aerie_store_load(struct aerie_stored *stored, struct page *page);
 
 /* Context: any but interrupts. */
 void aerie_store_free(struct aerie_stored *stored);
+
+/**
+ * aerie_store_swap() - store the content of pages in swap
+ * @pages: they do not change meanwhile
+ * @stored: set, as many as could be
+ * @nr: AERIE_SWAP_RUN at most
+ *
+ * Context: may sleep; share_lock is held. Return: how many, from the first on.
+ */
+unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
+			      unsigned int nr);
+
+/* Is it compressed, and to go to swap when the next do? It is passed over once. */
+bool aerie_store_moves(struct aerie_stored *stored);
+
+/*
+ * Move what is compressed to swap; @nr is AERIE_SWAP_RUN at most. Context: may sleep; share_lock
+ * is held, and nobody else uses them. Return: how many, from the first on.
+ */
+unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr);
+
+/* Is it in swap? In the area @id? Right behind another? */
+bool aerie_store_swapped(const struct aerie_stored *stored);
+bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id);
+bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before);
+
+/* Read back what is in swap, each right behind the one before. As aerie_store_load(). */
+int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
+			 unsigned int nr);
 
 /* How many bytes it takes, without what is known about it. Context: any. */
 unsigned int aerie_store_bytes(const struct aerie_stored *stored);

@@ -129,6 +129,14 @@ static const struct nla_policy mem_set_policy[] = {
 	[AERIE_A_MEM_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
 };
 
+static const struct nla_policy swap_on_policy[] = {
+	[AERIE_A_SWAP_FD] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy swap_off_policy[] = {
+	[AERIE_A_SWAP_PATH] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
+};
+
 static const struct nla_policy pool_policy[] = {
 	[AERIE_A_POOL_LIMIT] = { .type = NLA_U64 },
 };
@@ -244,6 +252,24 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(pool_policy),
 		.doit = aerie_nl_pool_set,
+	},
+	{
+		.cmd = AERIE_CMD_SWAP_ON,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(swap_on_policy),
+		.doit = aerie_nl_swap_on,
+	},
+	{
+		.cmd = AERIE_CMD_SWAP_OFF,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(swap_off_policy),
+		.doit = aerie_nl_swap_off,
+	},
+	{
+		.cmd = AERIE_CMD_SWAP_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.dumpit = aerie_nl_swap_dump,
 	},
 	{
 		.cmd = AERIE_CMD_SHARE_SET,

@@ -69,6 +69,12 @@ int aerie_nl_vm_dump_start(struct netlink_callback *cb);
 int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info);
 
+/*
+ * nl_create.c: a readable file or block device that is not empty, by the caller's descriptor,
+ * or ERR_PTR(). Messages say what the file named by the attribute is.
+ */
+struct file *aerie_nl_file(int fd, u32 attr, struct aerie_why *why);
+
 /* nl_disk.c */
 int aerie_nl_disk_set(struct sk_buff *skb, struct genl_info *info);
 /* The limit that a disk's nest names, the rest as it is where nobody names any. */
@@ -91,6 +97,11 @@ int aerie_nl_share_set(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_share_dump_start(struct netlink_callback *cb);
 int aerie_nl_share_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int aerie_nl_share_dump_done(struct netlink_callback *cb);
+
+/* nl_swap.c */
+int aerie_nl_swap_on(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_swap_off(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_swap_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);

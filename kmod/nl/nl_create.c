@@ -17,11 +17,7 @@
 
 #include "nl.h"
 
-/*
- * A readable, non-empty file or block device, by the caller's descriptor. Messages
- * say what the file named by the attribute is.
- */
-static struct file *image_get(int fd, u32 attr, struct aerie_why *why)
+struct file *aerie_nl_file(int fd, u32 attr, struct aerie_why *why)
 {
 	struct file *file = fget(fd);
 	struct inode *inode;
@@ -76,7 +72,7 @@ static int config_modules(struct aerie_vm_config *config, const struct nlattr *a
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		memcpy(&fd, nla_data(attr) + i * sizeof(fd), sizeof(fd));
-		file = image_get(fd, AERIE_A_MODULE_FDS, why);
+		file = aerie_nl_file(fd, AERIE_A_MODULE_FDS, why);
 		if (IS_ERR(file))
 			return PTR_ERR(file);
 		config->modules[config->nr_modules++] = file;
@@ -100,7 +96,7 @@ static const char *disk_wrong(const struct file *file)
 /* A file that a disk is made of. */
 static struct file *disk_file(int fd, struct aerie_why *why)
 {
-	struct file *file = image_get(fd, AERIE_A_DISK_LIST, why);
+	struct file *file = aerie_nl_file(fd, AERIE_A_DISK_LIST, why);
 	const char *wrong = IS_ERR(file) ? NULL : disk_wrong(file);
 
 	if (!wrong)
@@ -304,13 +300,13 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 			return -ENOMEM;
 	}
 
-	file = image_get(nla_get_s32(attrs[AERIE_A_KERNEL_FD]), AERIE_A_KERNEL_FD, why);
+	file = aerie_nl_file(nla_get_s32(attrs[AERIE_A_KERNEL_FD]), AERIE_A_KERNEL_FD, why);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	config->kernel = file;
 
 	if (attrs[AERIE_A_INITRD_FD]) {
-		file = image_get(nla_get_s32(attrs[AERIE_A_INITRD_FD]),
+		file = aerie_nl_file(nla_get_s32(attrs[AERIE_A_INITRD_FD]),
 				 AERIE_A_INITRD_FD, why);
 		if (IS_ERR(file))
 			return PTR_ERR(file);

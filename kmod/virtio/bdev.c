@@ -16,7 +16,7 @@
 
 static const char holder[] = "aerie";
 
-int aerie_bdev_claim(struct file *file, void **bdev, struct aerie_why *why)
+int aerie_bdev_claim(struct file *file, void **bdev, u32 attr, struct aerie_why *why)
 {
 	struct inode *inode = file->f_mapping->host;
 	void *claim;
@@ -26,7 +26,7 @@ int aerie_bdev_claim(struct file *file, void **bdev, struct aerie_why *why)
 		return 0;
 	claim = compat_bdev_claim(inode->i_rdev, (void *)holder);
 	if (PTR_ERR_OR_ZERO(claim) == -EBUSY)
-		return aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
+		return aerie_refuse(why, -EBUSY, attr,
 				    "is in use by the host: mounted, or claimed by a program");
 	if (IS_ERR(claim))
 		return PTR_ERR(claim);

@@ -28,9 +28,6 @@
 #define CLASS_SCSI_STORAGE	0x010000u	/* what virtio disks have always been */
 #define SEG_MAX			(AERIE_VQ_SIZE - 2)	/* header and status */
 
-static LIST_HEAD(claims);
-static DEFINE_MUTEX(disks_lock);
-
 void aerie_disk_files_put(struct file *file, const struct aerie_disk_layer *layers, u32 nr)
 {
 	u32 i;
@@ -61,51 +58,28 @@ static void blk_fail(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 		aerie_virtio_broken(vq->vdev);
 }
 
-/* One writer, or any number of readers. @disks_lock is held. */
-static int claim(struct aerie_blk *blk, struct aerie_blk_claim *claim, const struct file *file,
-		 bool writes, struct aerie_why *why)
-{
-	const struct aerie_blk_claim *other;
-
-	list_for_each_entry(other, &claims, node) {
-		if (other->mapping == file->f_mapping && (other->writes || writes))
-			return aerie_refuse(why, -EBUSY, AERIE_A_DISK_LIST,
-					    other->vm == blk->vdev.dev.vm ?
-					    "is in use by this VM already" :
-					    "is in use by another VM, and one of them writes");
-	}
-	claim->mapping = file->f_mapping;
-	claim->vm = blk->vdev.dev.vm;
-	claim->writes = writes;
-	list_add(&claim->node, &claims);
-	return 0;
-}
-
-static void unclaim(struct aerie_blk *blk)
+static void blk_release(struct aerie_blk *blk)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(blk->claims); i++)
-		if (blk->claims[i].mapping)
-			list_del(&blk->claims[i].node);
+		aerie_disk_unclaim(&blk->claims[i]);
 }
 
-static void blk_release(struct aerie_blk *blk)
+static int claim(struct aerie_blk *blk, struct aerie_disk_claim *claim, const struct file *file,
+		 bool writes, struct aerie_why *why)
 {
-	mutex_lock(&disks_lock);
-	unclaim(blk);
-	mutex_unlock(&disks_lock);
+	return aerie_disk_claim(claim, file, blk->vdev.dev.vm, writes, AERIE_A_DISK_LIST, why);
 }
 
 /* Its file; of an image both of every layer, of which the first alone is written. */
 static int blk_claim(struct aerie_blk *blk, struct aerie_why *why)
 {
 	bool writes = !aerie_blk_read_only(blk);
-	struct aerie_blk_claim *next = blk->claims;
+	struct aerie_disk_claim *next = blk->claims;
 	unsigned int i;
 	int err = 0;
 
-	mutex_lock(&disks_lock);
 	if (!blk->nr_layers)
 		err = claim(blk, next, blk->file, writes, why);
 	for (i = 0; !err && i < blk->nr_layers; i++, writes = false) {
@@ -114,8 +88,7 @@ static int blk_claim(struct aerie_blk *blk, struct aerie_why *why)
 			err = claim(blk, next++, blk->layers[i].manifest, writes, why);
 	}
 	if (err)
-		unclaim(blk);
-	mutex_unlock(&disks_lock);
+		blk_release(blk);
 	return err;
 }
 
@@ -261,7 +234,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	err = blk_claim(blk, why);
 	if (err)
 		goto err_queues;
-	err = aerie_bdev_claim(blk->file, &blk->bdev, why);
+	err = aerie_bdev_claim(blk->file, &blk->bdev, AERIE_A_DISK_LIST, why);
 	if (err)
 		goto err_claim;
 	err = blk_open(blk, why);

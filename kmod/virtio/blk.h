@@ -8,6 +8,7 @@
 
 #include "dev/timer.h"
 #include "virtio/blk_limit.h"
+#include "virtio/disk_claim.h"
 #include "virtio/virtio.h"
 
 #define AERIE_BLK_QUEUES	8u
@@ -31,14 +32,6 @@ struct aerie_blk_queue {
 	unsigned int in_flight;
 	struct task_struct *server;
 	struct aerie_timer timer;
-};
-
-/* A file that a disk has in use. */
-struct aerie_blk_claim {
-	struct list_head node;		/* in the list of all */
-	const struct address_space *mapping;
-	const struct aerie_vm *vm;
-	bool writes;
 };
 
 /**
@@ -67,7 +60,7 @@ struct aerie_blk {
 	struct aerie_image *image;
 	struct aerie_disk_layer layers[AERIE_DISK_LAYERS];
 	unsigned int nr_layers;
-	struct aerie_blk_claim claims[2 * AERIE_DISK_LAYERS];
+	struct aerie_disk_claim claims[2 * AERIE_DISK_LAYERS];
 	void *bdev;
 	struct mem_cgroup *memcg;
 	bool direct;

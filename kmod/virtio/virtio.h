@@ -360,6 +360,7 @@ void aerie_netdev_stop(void);
  * aerie_bdev_claim() - keep a block device from everybody else who claims it
  * @file: a file; one that is no block device needs no claim
  * @bdev: set to the claim, for aerie_bdev_release(), or to NULL where none is needed
+ * @attr: the attribute that named it
  * @why: reason of a refusal
  *
  * Several files of one block device can be claimed; which of them may be open for writing
@@ -367,7 +368,7 @@ void aerie_netdev_stop(void);
  * Context: may sleep.
  * Return: 0, -EBUSY where it is mounted or somebody else has claimed it or a part of it.
  */
-int aerie_bdev_claim(struct file *file, void **bdev, struct aerie_why *why);
+int aerie_bdev_claim(struct file *file, void **bdev, u32 attr, struct aerie_why *why);
 /* Does nothing with NULL. Context: may sleep. */
 void aerie_bdev_release(void *bdev);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * For tests of guest memory: its threads, which do nothing, and a store that keeps pages as
- * they are. Include it in one source of a test.
+ * they are, or has them in swap. Include it in one source of a test.
  */
 #ifndef FAKE_STORE_H
 #define FAKE_STORE_H
@@ -13,11 +13,16 @@
 
 struct aerie_stored {
 	u8 byte[PAGE_SIZE];
+	u32 slot;		/* of swap, 0: it is compressed */
+	bool passed;
 };
 
 static long fake_store_nr;		/* pages that are stored */
+static long fake_swap_nr;		/* of these, in swap */
 static bool fake_store_full;		/* nothing gets smaller */
 static unsigned long fake_store_refused;	/* pages that did not */
+static long fake_swap_room;		/* pages that may go there */
+static unsigned long fake_swap_reads;	/* of how many pages each */
 static bool fake_store_broken;		/* nothing can be read back */
 /* Others go on while a page is read back. */
 static void (*fake_store_loading)(void);
@@ -44,20 +49,96 @@ void aerie_store_close(void)
 		abort();
 }
 
-struct aerie_stored *aerie_store_page(struct page *page)
+static struct aerie_stored *fake_stored(struct page *page)
 {
-	struct aerie_stored *stored = fake_store_full ? NULL : kmalloc(sizeof(*stored), 0);
+	struct aerie_stored *stored = kzalloc(sizeof(*stored), 0);
 
-	if (!stored) {
-		fake_store_refused += fake_store_full;
-		return ERR_PTR(fake_store_full ? -E2BIG : -ENOMEM);
-	}
+	if (!stored)
+		return NULL;
 	memcpy(stored, page_address(page), PAGE_SIZE);
 	fake_store_nr++;
 	return stored;
 }
 
-int aerie_store_load(const struct aerie_stored *stored, struct page *page)
+struct aerie_stored *aerie_store_page(struct page *page)
+{
+	struct aerie_stored *stored = fake_store_full ? NULL : fake_stored(page);
+
+	if (!stored) {
+		fake_store_refused += fake_store_full;
+		return ERR_PTR(fake_store_full ? -E2BIG : -ENOMEM);
+	}
+	return stored;
+}
+
+/* One place behind the other, always, and never the same again. */
+static void fake_swapped(struct aerie_stored *stored)
+{
+	static u32 slot;
+
+	stored->slot = ++slot;
+	fake_swap_room--;
+	fake_swap_nr++;
+}
+
+bool aerie_swap_has_room(void) { return fake_swap_room > 0; }
+
+unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
+			      unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr && fake_swap_room > 0; i++) {
+		stored[i] = fake_stored(pages[i]);
+		if (!stored[i])
+			break;
+		fake_swapped(stored[i]);
+	}
+	return i;
+}
+
+bool aerie_store_moves(struct aerie_stored *stored)
+{
+	bool moves = !stored->slot && stored->passed;
+
+	stored->passed = true;
+	return moves;
+}
+
+unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr && fake_swap_room > 0; i++)
+		fake_swapped(stored[i]);
+	return i;
+}
+
+bool aerie_store_swapped(const struct aerie_stored *stored) { return stored->slot; }
+
+bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
+{
+	return stored->slot;
+}
+
+bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before)
+{
+	return stored->slot && before->slot && stored->slot == before->slot + 1;
+}
+
+int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
+			 unsigned int nr)
+{
+	unsigned int i;
+
+	fake_swap_reads++;
+	for (i = 0; i < nr; i++)
+		if (aerie_store_load(stored[i], pages[i]))
+			return -EIO;
+	return 0;
+}
+
+int aerie_store_load(struct aerie_stored *stored, struct page *page)
 {
 	if (fake_store_loading)
 		fake_store_loading();
@@ -69,6 +150,10 @@ int aerie_store_load(const struct aerie_stored *stored, struct page *page)
 
 void aerie_store_free(struct aerie_stored *stored)
 {
+	if (stored->slot) {
+		fake_swap_room++;
+		fake_swap_nr--;
+	}
 	memset(stored, 0x5a, sizeof(*stored));
 	kfree(stored);
 	fake_store_nr--;
@@ -76,12 +161,12 @@ void aerie_store_free(struct aerie_stored *stored)
 
 unsigned int aerie_store_bytes(const struct aerie_stored *stored)
 {
-	return PAGE_SIZE / 4;
+	return stored->slot ? 0 : PAGE_SIZE / 4;
 }
 
 unsigned long aerie_store_pages(void)
 {
-	return fake_store_nr / 4;
+	return (fake_store_nr - fake_swap_nr) / 4;
 }
 
 #endif

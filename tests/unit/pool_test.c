@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/age.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * Whose memory leaves memory, and how much of it: the oldest first, down to limits, not
  * what is reserved, not what does not get smaller; and what becomes of a guest that needs
@@ -70,7 +70,9 @@ static void teardown(void)
 	aerie_pool_left(ULONG_MAX / 2);
 	fake_store_full = false;
 	fake_store_broken = false;
+	fake_store_loading = NULL;
 	fake_pool_waiting = NULL;
+	fake_swap_room = 0;
 	for (i = 0; i < 2; i++)
 		aerie_mem_fini(&mems[i]);
 	aerie_mm_exit();
@@ -271,6 +273,142 @@ TEST(a_page_that_cannot_be_read_back)
 	fake_store_broken = false;
 	EXPECT_EQ(aerie_mem_read(a, PAGE(5), &word, 8, GFP_KERNEL), 0);
 	EXPECT_EQ(word, 6);
+	teardown();
+}
+
+static void verify(struct aerie_mem *mem, unsigned int from, unsigned int to)
+{
+	u64 word;
+
+	for (; from < to; from++) {
+		EXPECT_EQ(aerie_mem_read(mem, PAGE(from), &word, 8, GFP_KERNEL), 0);
+		EXPECT_EQ(word, from + 1);
+	}
+}
+
+/* All of it is in swap, one behind the other. */
+static void swap_out(struct aerie_mem *mem)
+{
+	fake_swap_room = 4096;
+	fake_store_full = true;
+	aerie_pool_ask(1024);
+	EXPECT_EQ(reclaim(), AERIE_RECLAIM_NONE);
+	EXPECT_EQ(resident(mem), 0);
+	EXPECT_EQ(atomic_long_read(&mem->stored), 0);
+	EXPECT_EQ(atomic_long_read(&mem->packed), 0);
+	EXPECT_EQ(atomic_long_read(&mem->swapped), 1024);
+}
+
+TEST(what_does_not_get_smaller_goes_to_swap)
+{
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	verify(a, 0, 1024);
+	EXPECT_EQ(fake_swap_nr, 0);
+	teardown();
+}
+
+TEST(no_more_than_swap_has_room_for)
+{
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	fake_swap_room = 100;
+	fake_store_full = true;
+	aerie_pool_ask(1024);
+	EXPECT_EQ(reclaim(), AERIE_RECLAIM_STUCK);
+	EXPECT_EQ(fake_swap_nr, 100);
+	EXPECT_EQ(resident(a), 924);
+	verify(a, 0, 1024);
+	teardown();
+}
+
+TEST(what_is_compressed_longest_goes_on_to_swap)
+{
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	fill(b, 1024);
+	aerie_pool_ask(2048);
+	EXPECT_EQ(reclaim(), AERIE_RECLAIM_NONE);
+	EXPECT_EQ(resident(a) + resident(b), 0);
+	EXPECT_EQ(fake_swap_nr, 0);
+	/* 512 pages of zeroes are part of the pool, and 512 of the store. */
+	fake_swap_room = 4096;
+	EXPECT_EQ(aerie_pool_set_limit(3 * MIB), 0);
+	EXPECT_EQ(reclaim(), AERIE_RECLAIM_NONE);
+	EXPECT(fake_swap_nr >= 1024);
+	EXPECT_EQ(atomic_long_read(&a->swapped) + atomic_long_read(&b->swapped), fake_swap_nr);
+	EXPECT_EQ(atomic_long_read(&a->packed),
+		  atomic_long_read(&a->stored) * (long)PAGE_SIZE / 4);
+	verify(a, 0, 1024);
+	verify(b, 0, 1024);
+	EXPECT_EQ(atomic_long_read(&a->packed), 0);
+	EXPECT_EQ(atomic_long_read(&a->swapped), 0);
+	teardown();
+}
+
+TEST(reading_on_and_on_reads_ahead)
+{
+	unsigned int i;
+
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	fake_swap_reads = 0;
+	verify(a, 0, 1024);
+	EXPECT(fake_swap_reads < 100);
+	EXPECT_EQ(atomic_long_read(&a->loaded), 1024);
+
+	/* Not so here and there. */
+	swap_out(a);
+	for (i = 0; i < 512; i++)
+		verify(a, i * 613 % 1024, i * 613 % 1024 + 1);
+	EXPECT_EQ(resident(a), 512);
+	teardown();
+}
+
+static unsigned int reads;
+
+static void count_reads(void)
+{
+	reads++;
+}
+
+TEST(what_is_overwritten_is_not_read)
+{
+	struct bio_vec seg;
+	u8 page[PAGE_SIZE];
+
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	reads = 0;
+	fake_store_loading = count_reads;
+	memset(page, 7, sizeof(page));
+	EXPECT_EQ(aerie_mem_write(a, PAGE(9), page, PAGE_SIZE, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_mem_pin(a, PAGE(11), PAGE_SIZE, true, &seg), 0);
+	aerie_mem_unpin(&seg);
+	EXPECT_EQ(reads, 0);
+	EXPECT_EQ(resident(a), 2);
+	EXPECT_EQ(atomic_long_read(&a->swapped), 1022);
+	EXPECT_EQ(aerie_mem_write(a, PAGE(10), page, PAGE_SIZE - 1, GFP_KERNEL), 0);
+	EXPECT(reads);
+	teardown();
+}
+
+TEST(an_area_is_emptied)
+{
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	fake_store_broken = true;
+	EXPECT_EQ(aerie_swap_empty(0), -EIO);
+	EXPECT_EQ(fake_swap_nr, 1024);
+	fake_store_broken = false;
+	EXPECT_EQ(aerie_swap_empty(0), 0);
+	EXPECT_EQ(fake_swap_nr, 0);
+	EXPECT_EQ(resident(a), 1024);
+	verify(a, 0, 1024);
 	teardown();
 }
 

@@ -199,6 +199,19 @@ static inline unsigned long find_next_bit(const unsigned long *p, unsigned long 
 }
 #define __set_bit set_bit
 #define __clear_bit clear_bit
+static inline unsigned long find_next_zero_bit(const unsigned long *p, unsigned long size,
+					       unsigned long n)
+{
+	while (n < size && test_bit(n, p))
+		n++;
+	return n < size ? n : size;
+}
+#define find_first_zero_bit(p, size)	find_next_zero_bit(p, size, 0)
+static inline void bitmap_set(unsigned long *p, unsigned int at, unsigned int nr)
+{
+	while (nr--)
+		set_bit(at++, p);
+}
 
 typedef struct { int counter; } atomic_t;
 typedef struct { long counter; } atomic_long_t;
