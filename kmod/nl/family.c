@@ -129,6 +129,11 @@ static const struct nla_policy mem_set_policy[] = {
 	[AERIE_A_MEM_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
 };
 
+static const struct nla_policy mem_map_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_MAP_START] = { .type = NLA_U64 },
+};
+
 static const struct nla_policy pool_policy[] = {
 	[AERIE_A_POOL_LIMIT] = { .type = NLA_U64 },
 };
@@ -238,6 +243,12 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(mem_set_policy),
 		.doit = aerie_nl_mem_set,
+	},
+	{
+		.cmd = AERIE_CMD_MEM_MAP,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(mem_map_policy),
+		.doit = aerie_nl_mem_map,
 	},
 	{
 		.cmd = AERIE_CMD_POOL_SET,
