@@ -320,6 +320,11 @@ static bool try_stat(unsigned int nth, bool *fired, int *err)
 	return try_named(AERIE_CMD_STAT_GET, nth, fired, err);
 }
 
+static bool try_map(unsigned int nth, bool *fired, int *err)
+{
+	return try_named(AERIE_CMD_MEM_MAP, nth, fired, err);
+}
+
 static bool try_dump(unsigned int nth, bool *fired, int *err)
 {
 	struct nl_request r;
@@ -541,6 +546,7 @@ int main(int argc, char **argv)
 	walk("show", try_get, MOST);
 	walk("list", try_dump, MOST);
 	walk("stat", try_stat, MOST);
+	walk("map", try_map, MOST);
 	walk("doctor", try_doctor, MOST);
 	walk("pause", try_pause, MOST);
 	walk("reset", try_reset, MOST);
