@@ -177,17 +177,22 @@ static int draw_beside(const char *path, const struct picture *p, const char *na
 
 static enum status draw_svg(const char *path, const struct picture *p, const char *name)
 {
-	/* Of a link, the file that it names is replaced. */
-	char *real = realpath(path, NULL);
+	char *real = NULL;
 	struct stat st;
-	int err;
+	int err = 0;
 
-	if (real && !stat(real, &st) && !S_ISREG(st.st_mode)) {
-		complain(name, "cannot draw: --svg %s is no regular file", path);
-		free(real);
-		return STATUS_FAILED;
+	/* Of a link the file that it names is replaced, of any other thing nothing. */
+	if (!lstat(path, &st)) {
+		if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+			complain(name, "cannot draw: --svg %s is no regular file", path);
+			return STATUS_FAILED;
+		}
+		real = realpath(path, NULL);
+		if (!real)
+			err = errno;
 	}
-	err = draw_beside(real ? real : path, p, name);
+	if (!err)
+		err = draw_beside(real ? real : path, p, name);
 	free(real);
 	if (!err)
 		return STATUS_OK;

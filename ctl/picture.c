@@ -115,7 +115,7 @@ static size_t cells_alike(const struct picture *p, size_t cell, size_t end)
 
 /* ---- What both have ----------------------------------------------------------------- */
 
-/* What no guest's memory should be is only told where it is. */
+/* What the tool does not know is told where there is such memory. */
 static bool in_legend(const struct picture *p, size_t state)
 {
 	return state != UNKNOWN || p->total[state];
@@ -251,7 +251,8 @@ void picture_svg(const struct picture *p, const char *name, FILE *f)
 	/* A VM's name has no character that would have to be quoted. */
 	snprintf(words, sizeof(words), "The memory of %s", name);
 	put_text(f, MARGIN, 30, 18, "start", INK, words);
-	snprintf(words, sizeof(words), "By guest physical address. A cell is %s, drawn as what most of it is.",
+	snprintf(words, sizeof(words),
+		 "By guest physical address. A cell is %s, drawn as what most of it is.",
 		 text_size(cell_bytes(p), text));
 	put_text(f, MARGIN, 50, 12, "start", FAINT, words);
 	for (at = 0; at < p->nr_cells; at = end) {

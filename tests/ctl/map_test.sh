@@ -10,7 +10,7 @@ lib=$(dirname "$0")/lib
 need_guest
 budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
 on_exit "destroy_mine; aerie share --budget $budget >/dev/null"
-plan 26
+plan 28
 
 v=$(vm a)
 MB=1048576
@@ -42,7 +42,7 @@ at_least() {
 agree() {
 	sums
 	for each in zero large shared stored; do
-		[ "$(sum $each)" = "$(number $each)" ] || return 1
+		[ "$(sum "$each")" = "$(number "$each")" ] || return 1
 	done
 	[ $(($(sum own) + $(sum large))) = "$(number resident)" ]
 }
@@ -108,14 +108,23 @@ check "not in no folder" says 1 "--svg /nowhere/x.svg: No such file" \
 	aerie mem "$v" --svg /nowhere/x.svg
 check "not in place of a device" eval \
 	"says 1 'is no regular file' aerie mem '$v' --svg /dev/null && [ -c /dev/null ]"
+# Not a link that leads to no file, whose name would be taken.
+ln -s /nowhere/x.svg "$SCRATCH/dir/none.svg"
+ln -s /proc/self/fd/1 "$SCRATCH/dir/out.svg"
+check "nor of a link to nowhere" says 1 "No such file" aerie mem "$v" --svg "$SCRATCH/dir/none.svg"
+piped() {
+	aerie mem "$v" --svg "$SCRATCH/dir/out.svg" 2>"$SCRATCH/err" | cat >"$SCRATCH/out"
+	grep -q "is no regular file" "$SCRATCH/err" && [ -L "$SCRATCH/dir/out.svg" ]
+}
+check "nor of one to a pipe" piped
 full() {
 	mount -t tmpfs -o size=4k none "$SCRATCH/dir" || return 1
 	echo old >"$SCRATCH/dir/c.svg"
 	says 1 "No space left" aerie mem "$v" --svg "$SCRATCH/dir/c.svg" &&
 		[ "$(cd "$SCRATCH/dir" && echo *)" = c.svg ] && [ "$(cat "$SCRATCH/dir/c.svg")" = old ]
-	status=$?
+	kept=$?
 	umount "$SCRATCH/dir"
-	return $status
+	return "$kept"
 }
 check "where there is no room the old one stays" full
 finish
