@@ -496,7 +496,9 @@ static void starve_guest(void)
 
 	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", tid);
 	ok = write_file(path, "1") && !nl_simple(&nl, AERIE_CMD_VM_START, NAME);
-	for (waits = 0; waits < 1000 && state() == AERIE_STATE_RUNNING; waits++)
+	/* Its memory goes a moment after it has stopped. */
+	for (waits = 0; waits < 1000 && (state() == AERIE_STATE_RUNNING ||
+					 get(AERIE_A_RESIDENT, sizeof(uint64_t))); waits++)
 		nap(10);
 	ok &= state() == AERIE_STATE_STOPPED && !get(AERIE_A_RESIDENT, sizeof(uint64_t));
 	nl_named(&nl, &r, AERIE_CMD_VM_GET, NAME);
