@@ -18,7 +18,7 @@ _aerie() {
 	[[ $cur == = ]] && cur=
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
 	case $prev in
-	-k | --kernel | -i | --initrd | --module | -d | --disk | --base)
+	-k | --kernel | -i | --initrd | --module | -d | --disk | --base | --svg)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return

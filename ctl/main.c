@@ -169,6 +169,10 @@ const struct command commands[] = {
 "were looked at for duplicates. STORED is compressed to PACKED; SWAPPED is in swap; LOADED counts\n"
 "pages that were brought back. WORKING has been accessed in the last eight looks (--idle).\n\n"
 "  aerie mem web --limit 512M --reserve 128M\n"
+"  aerie mem web --map --svg web.svg\n\n"
+"--map draws memory in the order of its addresses, each piece as what most of it is, with\n"
+"exact figures below; --svg writes the picture to a file, which must not be a device. With\n"
+"--json --map prints every run of pages that are alike.\n"
 	}, {
 		.name = "pool", .operands = "",
 		.summary = "how much of the host's memory all VMs together have, and may have",

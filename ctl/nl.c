@@ -86,6 +86,7 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_IOPS] = { .type = NLA_U64 },
 	[AERIE_A_BPS] = { .type = NLA_U64 },
 	[AERIE_A_BURST_MS] = { .type = NLA_U32 },
+	[AERIE_A_MAP_NEXT] = { .type = NLA_U64 },
 };
 
 /* What the user calls an attribute. */

@@ -50,7 +50,7 @@ for verb in $verbs; do
 done
 completes "--kernel" run web --ke
 completes "" run --ke=
-for verb in start pause resume reset stop destroy show console stat attach detach; do
+for verb in start pause resume reset stop destroy show console stat mem attach detach; do
 	completes "web web-1 db" "$verb" ""
 done
 completes "web web-1" stop we
@@ -83,6 +83,8 @@ completes "raw qcow2 vmdk vdi" image convert a b --from ""
 completes "image raw" image convert a b --to = ""
 completes "vmlinuz" image create a --base vm
 completes "" image split a b --part ""
+completes "vmlinuz" mem web --map --svg vm
+completes "--map" mem web --m
 mkdir "$scratch/files"
 completes "files" bench --files ""
 completes "" bench ""

@@ -85,6 +85,12 @@ refuses 2 "rng takes nothing more, not 'x'" attach web rng x
 refuses 2 "disk: 'rw' is none of ro, direct, serial=TEXT" attach web disk a,rw
 refuses 2 "--force or --timeout, not both" detach web disk0 --force -t 1s
 refuses 2 "is no name of a device" detach web "$(printf %032d 0)"
+refuses 2 "--map is of a VM: say which" mem --map
+refuses 2 "--svg is of a VM: say which" mem --svg x.svg
+refuses 2 "--map or --idle, not both" mem web --map --idle
+refuses 2 "--svg or --limit, not both" mem web --svg x.svg --limit 1G
+refuses 2 "--svg '' names no file" mem web --svg ''
+refuses 2 "--json is of --map" mem web --svg x.svg --json
 refuses 2 "is more than 365d" detach web disk0 --timeout 400d
 refuses 2 "is more than 365d" stop web --timeout 213503d
 refuses 2 "is not 0 to 63" stat web --vcpu 64

@@ -69,12 +69,18 @@
  *   SHARE_GET        ! NAME (dump)
  *                    > for each VM of its group that it shares with NAME, SHARED u64 bytes,
  *                      itself included where it has equal pages
+ *   MEM_MAP          ! NAME; MAP_START u64 (0), guest physical address of a page
+ *                    > MAP: what memory is from there on; MAP_NEXT where to go on, absent
+ *                      where all has been told. The guest may run: each answer is of its
+ *                      own moment
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
  *                    came or went
  */
 #ifndef _UAPI_AERIE_H
 #define _UAPI_AERIE_H
+
+#include <linux/types.h>
 
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
@@ -125,6 +131,7 @@ enum aerie_cmd {
 	AERIE_CMD_BALLOON_SET,
 	AERIE_CMD_MEM_SET,
 	AERIE_CMD_POOL_SET,
+	AERIE_CMD_MEM_MAP,
 	AERIE_CMD_SWAP_ON,
 	AERIE_CMD_SWAP_OFF,
 	AERIE_CMD_SWAP_GET,
@@ -235,6 +242,9 @@ enum aerie_attr {
 	AERIE_A_POOL_LIMIT,	/* u64, bytes that all VMs together may have, 0: all */
 	AERIE_A_POOL_USED,	/* u64, bytes that they have */
 	AERIE_A_POOL_STORE,	/* u64, of these, what is out of memory takes */
+	AERIE_A_MAP_START,	/* u64, guest physical address */
+	AERIE_A_MAP,		/* binary, struct aerie_map_run each, one behind the other */
+	AERIE_A_MAP_NEXT,	/* u64, guest physical address behind them */
 	AERIE_A_SWAPPED,	/* u64, bytes of guest memory that are in swap */
 	AERIE_A_SWAP_FD,	/* u32, a descriptor */
 	AERIE_A_SWAP_PATH,	/* string */
@@ -276,6 +286,24 @@ enum aerie_uapi_event {
 	AERIE_EV_DESTROYED,
 	AERIE_EV_ATTACHED,
 	AERIE_EV_DETACHED,
+};
+
+/* What a page of guest-physical memory is. */
+enum aerie_mem_state {
+	AERIE_MEM_HOLE,		/* not RAM */
+	AERIE_MEM_UNTOUCHED,	/* zeroes: nobody has read or written it */
+	AERIE_MEM_ZERO,		/* zeroes: the frame of them, which everybody holds */
+	AERIE_MEM_OWN,		/* a frame of 4 KiB, the VM's alone */
+	AERIE_MEM_LARGE,	/* part of a frame of 2 MiB, the VM's alone */
+	AERIE_MEM_SHARED,	/* a frame that is held more than once */
+	AERIE_MEM_STORED,	/* out of memory, compressed */
+	AERIE_MEM_SWAPPED,	/* out of memory, in swap */
+};
+
+/* Neighbours may have the same state. */
+struct aerie_map_run {
+	__u32 pages;		/* of 4 KiB, 1 or more */
+	__u32 state;		/* enum aerie_mem_state */
 };
 
 #endif

@@ -25,6 +25,7 @@ struct aerie_ram {
 #define AERIE_MAX_WEIGHT 10000u
 
 struct aerie_map_node;
+struct aerie_map_run;
 struct aerie_pte_ops;
 struct bio_vec;
 struct file;
@@ -302,6 +303,23 @@ int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_
  * Context: may sleep. Return: 0; -EFAULT where part of the range is not RAM.
  */
 int aerie_mem_dump(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len);
+
+/**
+ * aerie_mem_picture() - tell what guest-physical memory is, page by page
+ * @mem: the memory, which may be cleared or freed meanwhile
+ * @start: guest physical address, of a page
+ * @runs: filled in with what is there, from @start on, without a gap
+ * @nr: how many there is room for, at least 1
+ * @next: set to the address behind them, which need not be the end of a run of equal
+ *	  pages; to 0 where there is no memory behind them
+ *
+ * It does not take long, so that there may be fewer than there is room for.
+ * Context: may sleep.
+ * Return: how many runs there are; -ERANGE where memory ends before @start; -ENOENT where
+ * there is none any more.
+ */
+int aerie_mem_picture(struct aerie_mem *mem, gpa_t start, struct aerie_map_run *runs,
+		      unsigned int nr, gpa_t *next);
 
 /**
  * aerie_mem_write() - checked copy to guest memory

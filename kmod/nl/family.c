@@ -137,6 +137,11 @@ static const struct nla_policy swap_off_policy[] = {
 	[AERIE_A_SWAP_PATH] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 };
 
+static const struct nla_policy mem_map_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_MAP_START] = { .type = NLA_U64 },
+};
+
 static const struct nla_policy pool_policy[] = {
 	[AERIE_A_POOL_LIMIT] = { .type = NLA_U64 },
 };
@@ -246,6 +251,12 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(mem_set_policy),
 		.doit = aerie_nl_mem_set,
+	},
+	{
+		.cmd = AERIE_CMD_MEM_MAP,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(mem_map_policy),
+		.doit = aerie_nl_mem_map,
 	},
 	{
 		.cmd = AERIE_CMD_POOL_SET,

@@ -98,6 +98,9 @@ int aerie_nl_share_dump_start(struct netlink_callback *cb);
 int aerie_nl_share_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int aerie_nl_share_dump_done(struct netlink_callback *cb);
 
+/* nl_map.c */
+int aerie_nl_mem_map(struct sk_buff *skb, struct genl_info *info);
+
 /* nl_swap.c */
 int aerie_nl_swap_on(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_off(struct sk_buff *skb, struct genl_info *info);

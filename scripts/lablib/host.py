@@ -63,11 +63,12 @@ def cached(name, make, keep=12):
 
 def forget_old(directory, keep):
     """The cache keeps the KEEP entries used last, and all of the last hour: a run
-    may be about to open its own. Others forget, too, at the same time."""
+    may be about to open its own. Others forget, too, at the same time. Folders are
+    somebody else's."""
     used = []
     for e in os.scandir(directory):
         with contextlib.suppress(FileNotFoundError):
-            if not e.name.endswith(".lock"):
+            if e.is_file() and not e.name.endswith(".lock"):
                 used.append((e.stat().st_mtime, e.path))
     for when, path in sorted(used, reverse=True)[keep:]:
         with contextlib.suppress(FileNotFoundError):

@@ -207,7 +207,8 @@ static bool has_name(uint8_t cmd)
 {
 	return (cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN) ||
 	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_MEM_GET) ||
-	       cmd == AERIE_CMD_SHARE_GET || cmd == AERIE_CMD_BALLOON_SET;
+	       cmd == AERIE_CMD_SHARE_GET || cmd == AERIE_CMD_BALLOON_SET ||
+	       cmd == AERIE_CMD_MEM_SET || cmd == AERIE_CMD_MEM_MAP;
 }
 
 static void put_attach(struct message *m)
@@ -315,6 +316,24 @@ static void put_bad_number(struct message *m)
 	put(m, AERIE_A_KERNEL_FD, &good_fd, sizeof(good_fd));
 }
 
+static void put_start(struct message *m)
+{
+	uint64_t start = (uint64_t)any(1 << 16) << 12;
+
+	if (any(4))
+		put(m, AERIE_A_MAP_START, &start, sizeof(start));
+}
+
+/* In no page, or behind all memory. */
+static void put_bad_start(struct message *m)
+{
+	static const uint64_t starts[] = {
+		1, 4095, 0xa0001, 1ull << 44, (1ull << 52) - 1, 1ull << 63, ~0ull, ~0ull << 12,
+	};
+
+	put(m, AERIE_A_MAP_START, &starts[any(8)], sizeof(starts[0]));
+}
+
 /* The last is a good name, for a VM that there is not. */
 static void put_bad_name(struct message *m, uint8_t cmd)
 {
@@ -341,8 +360,9 @@ static uint8_t command_for(enum spoil spoil)
 {
 	switch (spoil) {
 	case SPOIL_FD:
-	case SPOIL_RANGE:
 		return AERIE_CMD_VM_CREATE;
+	case SPOIL_RANGE:
+		return any(4) ? AERIE_CMD_VM_CREATE : AERIE_CMD_MEM_MAP;
 	case SPOIL_SHORT:
 	case SPOIL_NO_NUL:
 	case SPOIL_NAME:
@@ -379,6 +399,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_name(m);
 	if (spoil == SPOIL_FD)
 		put_bad_fd(m);
+	else if (spoil == SPOIL_RANGE && cmd == AERIE_CMD_MEM_MAP)
+		put_bad_start(m);
 	else if (spoil == SPOIL_RANGE)
 		put_bad_number(m);
 	else if (cmd == AERIE_CMD_VM_CREATE)
@@ -387,6 +409,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_attach(m);
 	else if (cmd == AERIE_CMD_DEV_DETACH)
 		put_detach(m);
+	else if (cmd == AERIE_CMD_MEM_MAP)
+		put_start(m);
 
 	switch (spoil) {
 	case SPOIL_TYPE:
@@ -495,9 +519,9 @@ static bool denied(void)
 		/* Of a socket the opener's rights count as well. */
 		close(sock);
 		sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-		for (cmd = AERIE_CMD_VERSION; cmd <= AERIE_CMD_BALLOON_SET; cmd++) {
+		for (cmd = AERIE_CMD_VERSION; cmd <= AERIE_CMD_MAX; cmd++) {
 			if (cmd == AERIE_CMD_EVENT || cmd == AERIE_CMD_DEV_GET ||
-			    cmd == AERIE_CMD_SHARE_GET)
+			    cmd == AERIE_CMD_SHARE_GET || cmd == AERIE_CMD_SWAP_GET)
 				continue;
 			err = simple((uint8_t)cmd, has_name((uint8_t)cmd) ? "nlfuzz-0" : NULL);
 			if (err != -EPERM) {

@@ -320,6 +320,11 @@ static bool try_stat(unsigned int nth, bool *fired, int *err)
 	return try_named(AERIE_CMD_STAT_GET, nth, fired, err);
 }
 
+static bool try_map(unsigned int nth, bool *fired, int *err)
+{
+	return try_named(AERIE_CMD_MEM_MAP, nth, fired, err);
+}
+
 static bool try_dump(unsigned int nth, bool *fired, int *err)
 {
 	struct nl_request r;
@@ -491,7 +496,9 @@ static void starve_guest(void)
 
 	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", tid);
 	ok = write_file(path, "1") && !nl_simple(&nl, AERIE_CMD_VM_START, NAME);
-	for (waits = 0; waits < 1000 && state() == AERIE_STATE_RUNNING; waits++)
+	/* Its memory goes a moment after it has stopped. */
+	for (waits = 0; waits < 1000 && (state() == AERIE_STATE_RUNNING ||
+					 get(AERIE_A_RESIDENT, sizeof(uint64_t))); waits++)
 		nap(10);
 	ok &= state() == AERIE_STATE_STOPPED && !get(AERIE_A_RESIDENT, sizeof(uint64_t));
 	nl_named(&nl, &r, AERIE_CMD_VM_GET, NAME);
@@ -541,6 +548,7 @@ int main(int argc, char **argv)
 	walk("show", try_get, MOST);
 	walk("list", try_dump, MOST);
 	walk("stat", try_stat, MOST);
+	walk("map", try_map, MOST);
 	walk("doctor", try_doctor, MOST);
 	walk("pause", try_pause, MOST);
 	walk("reset", try_reset, MOST);

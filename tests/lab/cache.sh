@@ -5,7 +5,7 @@
 
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
-plan 6
+plan 7
 
 # same: what the paths they were given hold is one and the same.
 same() {
@@ -54,6 +54,14 @@ done
 wait
 check "many may forget old entries at once" [ -z "$(cat "$SCRATCH"/error?)" ]
 check "who was used in the last hour stays" [ "$(echo "$SCRATCH"/old/*)" = "$(echo "$SCRATCH"/old/new[1-4])" ]
+
+mkdir "$SCRATCH/old/folder"
+touch -d @1 "$SCRATCH/old/folder"
+folder_stays() {
+	echo "from lablib import host; host.forget_old('$SCRATCH/old', 0)" | py &&
+		[ -d "$SCRATCH/old/folder" ]
+}
+check "a folder is not an entry" folder_stays
 
 py >"$SCRATCH/names" 2>&1 <<-EOF
 	import time

@@ -1,0 +1,130 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The picture of a guest's memory: what it says is what the VM's figures say; as text, JSON
+# and SVG; files that cannot be written stay as they were.
+# shellcheck disable=SC2317 # check runs what looks unused
+lib=$(dirname "$0")/lib
+[ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
+# shellcheck source=tests/lib/ctl.sh
+. "$lib/ctl.sh"
+need_guest
+budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
+on_exit "destroy_mine; aerie share --budget $budget >/dev/null"
+plan 28
+
+v=$(vm a)
+MB=1048576
+# number KEY: from the VM's JSON.
+number() {
+	aerie mem "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"
+}
+# sums: bytes by state, "gaps" those that are in no run or in two, "all" of them.
+sums() {
+	aerie mem "$v" --map --json | tr -d '",' | awk '
+		$1 == "start:" { start = $2 }
+		$1 == "size:" { size = $2 }
+		$1 == "state:" {
+			sum[$2] += size; gaps += start > end ? start - end : end - start
+			end = start + size
+		}
+		END {
+			for (s in sum) printf "%s %d\n", s, sum[s]
+			printf "gaps %d\nall %d\n", gaps, end
+		}' >"$SCRATCH/sums"
+}
+sum() {
+	awk -v s="$1" '$1 == s { n = $2 } END { printf "%d", n }' "$SCRATCH/sums"
+}
+at_least() {
+	[ "$(number "$1")" -ge $(($2 * MB)) ]
+}
+# What the figures are made of.
+agree() {
+	sums
+	for each in zero large shared stored swapped; do
+		[ "$(sum "$each")" = "$(number "$each")" ] || return 1
+	done
+	[ $(($(sum own) + $(sum large))) = "$(number resident)" ]
+}
+# Every element ends, and in the right order.
+well_formed() {
+	tr '<' '\n' <"$1" | awk '
+		!NF || bad { next }
+		{ tag = $0; sub(/>.*/, "", tag); empty = tag ~ /\/$/; sub(/[ \/].*/, "", tag) }
+		/^\// { close_tag = substr($0, 2); sub(/>.*/, "", close_tag); bad = n < 1 || open[n--] != close_tag; next }
+		!empty { open[++n] = tag }
+		END { exit bad || n }'
+}
+
+check "a picture is of a VM that there is" says 3 "no such VM" aerie mem "$v" --map
+check "create" aerie create -q "$v" -m 160M -k "$KERNEL" -i "$INITRD" -a "$APPEND"
+sums
+check "nothing has been touched" \
+	[ "$(sum untouched)+$(sum hole)" = "$((160 * MB - 131072))+131072" ]
+watch "$v"
+check "start" aerie start -q "$v"
+check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
+stty raw -echo <"/dev/$(field "$v" tty)"
+echo "yes | head -c 16M >/tmp/x; seq 1 1000000 >/tmp/y; echo fil''led" >"/dev/$(field "$v" tty)"
+check "it fills memory" soon 60 seen "$v" filled
+aerie share --budget 100 >/dev/null
+check "some of it is the same" soon 60 at_least shared 12
+aerie share --budget 0 >/dev/null
+modprobe -a zsmalloc lz4 2>/dev/null
+if [ -d /sys/module/zsmalloc ]; then
+	aerie mem "$v" --limit 24M >/dev/null
+	check "some leaves memory" soon 60 at_least stored 4
+else
+	skip "some leaves memory" "this kernel has no zsmalloc"
+fi
+check "pause" aerie pause -q "$v"
+
+check "each run has the state that the figures count" soon 10 agree
+sed 's/^/# /' "$SCRATCH/sums"
+check "without a gap" [ "$(sum gaps)" = 0 ]
+check "from the first page to the last" [ "$(sum all)" = $((160 * MB)) ]
+
+LC_ALL=C aerie mem "$v" --map >"$SCRATCH/map"
+sed 's/^/# /' "$SCRATCH/map"
+check "ten lines of 16 MiB" [ "$(grep -cE '^0[0-9a-f]{7}  [.0oOscw-]{64}$' "$SCRATCH/map")" = 10 ]
+for state in untouched zeroes 'own, 4 KiB' shared; do
+	check "with $state" grep -qE "^[.0os]  $state.* [0-9.]+[KM]iB +[0-9.]+%" "$SCRATCH/map"
+done
+check "nothing but text" [ -z "$(tr -d ' -~\n' <"$SCRATCH/map")" ]
+
+mkdir "$SCRATCH/dir"
+check "as a file" aerie mem "$v" --svg "$SCRATCH/dir/a.svg"
+check "which is XML" well_formed "$SCRATCH/dir/a.svg"
+check "with cells" [ "$(grep -c '^<rect.*: .*</title>' "$SCRATCH/dir/a.svg")" -gt 10 ]
+ln -s a.svg "$SCRATCH/dir/b.svg"
+replaced() {
+	echo x >"$SCRATCH/dir/a.svg"
+	aerie mem "$v" --svg "$SCRATCH/dir/b.svg" && [ -L "$SCRATCH/dir/b.svg" ] &&
+		tail -n 1 "$SCRATCH/dir/a.svg" | grep -qx '</svg>'
+}
+check "which replaces what a link names" replaced
+check "and nothing else" [ "$(cd "$SCRATCH/dir" && echo *)" = "a.svg b.svg" ]
+check "not in no folder" says 1 "--svg /nowhere/x.svg: No such file" \
+	aerie mem "$v" --svg /nowhere/x.svg
+check "not in place of a device" eval \
+	"says 1 'is no regular file' aerie mem '$v' --svg /dev/null && [ -c /dev/null ]"
+# Not a link that leads to no file, whose name would be taken.
+ln -s /nowhere/x.svg "$SCRATCH/dir/none.svg"
+ln -s /proc/self/fd/1 "$SCRATCH/dir/out.svg"
+check "nor of a link to nowhere" says 1 "No such file" aerie mem "$v" --svg "$SCRATCH/dir/none.svg"
+piped() {
+	aerie mem "$v" --svg "$SCRATCH/dir/out.svg" 2>"$SCRATCH/err" | cat >"$SCRATCH/out"
+	grep -q "is no regular file" "$SCRATCH/err" && [ -L "$SCRATCH/dir/out.svg" ]
+}
+check "nor of one to a pipe" piped
+full() {
+	mount -t tmpfs -o size=4k none "$SCRATCH/dir" || return 1
+	echo old >"$SCRATCH/dir/c.svg"
+	says 1 "No space left" aerie mem "$v" --svg "$SCRATCH/dir/c.svg" &&
+		[ "$(cd "$SCRATCH/dir" && echo *)" = c.svg ] && [ "$(cat "$SCRATCH/dir/c.svg")" = old ]
+	kept=$?
+	umount "$SCRATCH/dir"
+	return "$kept"
+}
+check "where there is no room the old one stays" full
+finish
