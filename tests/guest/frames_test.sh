@@ -38,7 +38,7 @@ check "keeps its content" passed alone
 # Two of a group and one that is in none, halted when their memory stands still.
 check "all day looking for duplicates" prints "budget 100 %" aerie share --budget 100
 still() {
-	start "$1" 4000 "$2" && soon 120 seen "$(vm "$1")" "standing still" &&
+	start "$1" 15000 "$2" && soon 120 seen "$(vm "$1")" "standing still" &&
 		aerie pause -q "$(vm "$1")"
 }
 check "three guests" eval 'still a g && still b g && still c'
