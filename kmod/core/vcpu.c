@@ -34,6 +34,7 @@
  */
 #include <linux/kthread.h>
 #include <linux/interrupt.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <asm/debugreg.h>
@@ -411,6 +412,8 @@ static int vcpu_thread(void *arg)
 	struct aerie_vcpu *vcpu = arg;
 	enum aerie_next next;
 
+	/* Tables are paid for like frames. */
+	set_active_memcg(vcpu->vm->mem.memcg);
 	vcpu_park(vcpu);
 	while (!kthread_should_stop()) {
 		if (test_bit(AERIE_REQ_PARK, &vcpu->requests) || !aerie_vm_may_run(vcpu->vm)) {

@@ -14,6 +14,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include "mm/map.h"
 #include "mm/pool.h"
 #include "mm/reclaim.h"
@@ -29,7 +30,7 @@ void aerie_frames_prepare(void)
 
 	mutex_lock(&zero_mutex);
 	if (!zero_large) {
-		page = aerie_frame_alloc(GFP_KERNEL, true, true);
+		page = aerie_frame_alloc(NULL, GFP_KERNEL, true, true);
 		if (page)
 			aerie_frame_count(page);
 		smp_store_release(&zero_large, page);
@@ -76,16 +77,20 @@ struct page *aerie_frame_zero(bool large)
 	return large ? smp_load_acquire(&zero_large) : ZERO_PAGE(0);
 }
 
-struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed)
+struct page *aerie_frame_alloc(struct aerie_mem *mem, gfp_t gfp, bool large, bool zeroed)
 {
+	struct mem_cgroup *old = set_active_memcg(mem ? mem->memcg : NULL);
 	struct page *page;
 
 	gfp = aerie_guest_gfp(gfp);
+	if (!mem)
+		gfp &= ~__GFP_ACCOUNT;
 	if (zeroed)
 		gfp |= __GFP_ZERO;
 	if (large)
 		gfp |= __GFP_NORETRY;
 	page = alloc_pages(gfp, large ? AERIE_LARGE_ORDER : 0);
+	set_active_memcg(old);
 	if (likely(page))
 		aerie_pool_charge(large ? AERIE_LARGE_PAGES : 1);
 	return page;
@@ -102,6 +107,12 @@ void aerie_frame_free(struct page *page, bool large, bool counted)
 	}
 	for (i = 0; i < AERIE_LARGE_PAGES; i++)
 		put_page(page + i);
+}
+
+void aerie_frame_get(struct page *page)
+{
+	aerie_pool_charge(1);
+	get_page(page);
 }
 
 void aerie_frame_put(struct page *page)

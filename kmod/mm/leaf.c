@@ -100,7 +100,7 @@ bool aerie_map_hashed(struct aerie_leaf *leaf)
 
 int aerie_map_split(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 {
-	struct aerie_map_node *node = (void *)get_zeroed_page(aerie_guest_gfp(GFP_KERNEL));
+	struct aerie_map_node *node = map_node_alloc(mem, GFP_KERNEL);
 	unsigned int i;
 	bool mapped;
 	u64 val;
@@ -211,6 +211,8 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 	bool done;
 
 	spin_lock(&mem->lock);
+	/* Who finds the slot stored sees this. */
+	WRITE_ONCE(mem->flush_due, true);
 	done = cmpxchg(leaf->slot, leaf->val, stored_make(stored)) == leaf->val;
 	if (done) {
 		aerie_npt_unmap(&mem->npt, leaf->gfn << PAGE_SHIFT, false);
@@ -222,6 +224,12 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 	atomic_long_dec(&mem->resident);
 	count_stored(mem, stored, 1);
 	return true;
+}
+
+void aerie_map_stored_flush(struct aerie_mem *mem)
+{
+	aerie_mem_flush(mem);
+	WRITE_ONCE(mem->flush_due, false);
 }
 
 /* Content that is stored is given up, unless somebody has it for itself. */

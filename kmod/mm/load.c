@@ -4,7 +4,9 @@
  * behind it, where the guest reads on and on.
  *
  * Who has marked a slot BUSY has what it names for itself, and may take its time. Others wait
- * for the slot to change. What is read ahead takes memory only where there is room.
+ * for the slot to change. Who brings something back while processors may still have the
+ * translation to where it was has them flushed first, as others are about to write to it where
+ * it is then: mem->flush_due. What is read ahead takes memory only where there is room.
  */
 #include <linux/mm.h>
 #include <linux/minmax.h>
@@ -106,6 +108,8 @@ static int run_load(struct aerie_mem *mem, struct run *run)
 		run_drop(run);
 		return err;
 	}
+	if (READ_ONCE(mem->flush_due))
+		aerie_mem_flush(mem);
 	for (i = 0; i < run->nr; i++) {
 		slot_release(run->slot[i], leaf_make(run->page[i], 0));
 		count_stored(mem, run->stored[i], -1);
@@ -183,7 +187,7 @@ void aerie_map_fresh(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 	struct place at;
 
 	map_walk(mem, gfn, &at);
-	if (!(at.val & SLOT_STORED) || at.val & SLOT_BUSY)
+	if (!(at.val & SLOT_STORED) || at.val & SLOT_BUSY || READ_ONCE(mem->flush_due))
 		return;
 	page = frame_for(mem, gfp, false, true);
 	if (!page)

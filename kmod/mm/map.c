@@ -114,12 +114,12 @@ static __always_inline void slot_fill_leaf(struct aerie_mem *mem, struct place *
 /* Put a new node into an empty slot. Returns -ENOMEM without memory for one. */
 static noinline int slot_fill_node(struct aerie_mem *mem, u64 *slot, gfp_t gfp)
 {
-	unsigned long page = get_zeroed_page(aerie_guest_gfp(gfp));
+	struct aerie_map_node *node = map_node_alloc(mem, gfp);
 
-	if (!page)
+	if (!node)
 		return -ENOMEM;
-	if (cmpxchg(slot, 0, page | SLOT_NODE))
-		free_page(page);
+	if (cmpxchg(slot, 0, (u64)(uintptr_t)node | SLOT_NODE))
+		free_page((unsigned long)node);
 	else
 		atomic_long_inc(&mem->nodes);
 	return 0;
@@ -149,14 +149,14 @@ static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct pl
 static u64 replacement(struct aerie_mem *mem, unsigned int level, bool zero, gfp_t gfp)
 {
 	struct page *page = frame_for(mem, gfp, level == 2, zero);
-	unsigned long node;
+	struct aerie_map_node *node;
 
 	if (page)
 		return leaf_make(page, 0);
 	if (level != 2)
 		return 0;
-	node = get_zeroed_page(aerie_guest_gfp(gfp));
-	return node ? node | SLOT_NODE : 0;
+	node = map_node_alloc(mem, gfp);
+	return node ? (u64)(uintptr_t)node | SLOT_NODE : 0;
 }
 
 static void replacement_free(u64 new, unsigned int level)

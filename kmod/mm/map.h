@@ -32,12 +32,12 @@ struct aerie_frame_ref {
 };
 
 /*
- * How memory for a guest is asked for: where the host has none the guest stops, and
- * the host does not kill its processes to find some.
+ * How memory for a guest is asked for: its owner's memory cgroup pays, where the host has
+ * none the guest stops, and the host does not kill its processes to find some.
  */
 static inline gfp_t aerie_guest_gfp(gfp_t gfp)
 {
-	return gfp | __GFP_NOWARN | (gfp == GFP_KERNEL ? __GFP_RETRY_MAYFAIL : 0);
+	return gfp | __GFP_ACCOUNT | __GFP_NOWARN | (gfp == GFP_KERNEL ? __GFP_RETRY_MAYFAIL : 0);
 }
 
 /* frame.c */
@@ -46,8 +46,11 @@ static inline gfp_t aerie_guest_gfp(gfp_t gfp)
 void aerie_frames_prepare(void);
 /* The zero frame of 4 KiB, or of 2 MiB: NULL where there is none. Context: any. */
 struct page *aerie_frame_zero(bool large);
-/* A frame of 4 KiB or 2 MiB, NULL without memory. @zeroed: its content matters. */
-struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed);
+/*
+ * A frame of 4 KiB or 2 MiB that @mem's memory cgroup pays for, NULL: nobody. NULL without
+ * memory. @zeroed: its content matters.
+ */
+struct page *aerie_frame_alloc(struct aerie_mem *mem, gfp_t gfp, bool large, bool zeroed);
 /*
  * Free a frame that nobody looks at any more. @counted: its pages of 4 KiB have been
  * counted one by one (aerie_frame_count()).
@@ -55,6 +58,8 @@ struct page *aerie_frame_alloc(gfp_t gfp, bool large, bool zeroed);
 void aerie_frame_free(struct page *page, bool large, bool counted);
 /* The map's reference to a frame of 4 KiB; it is freed when nobody has it pinned. */
 void aerie_frame_put(struct page *page);
+/* One reference more, for what will be put again. */
+void aerie_frame_get(struct page *page);
 /* From now on each 4 KiB page of a 2 MiB frame has a reference count. Context: any. */
 void aerie_frame_count(struct page *page);
 
@@ -180,11 +185,18 @@ unsigned int aerie_map_age(struct aerie_mem *mem, struct aerie_leaf *leaf, unsig
 void aerie_map_raw(struct aerie_leaf *leaf);
 
 /*
- * The content of a held frame is stored. Translations are flushed and a grace period passes
- * before the frame is freed, by the caller. False where somebody has written to it.
+ * The content of a held frame is stored. Translations are flushed (aerie_map_stored_flush())
+ * and a grace period passes before the frame is freed, by the caller. False where somebody has
+ * written to it.
  */
 bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 		     const struct aerie_stored *stored);
+
+/*
+ * Nobody uses a translation any more to a frame whose content has been stored. Until then who
+ * brings it back does so before it lets anybody write to it. Context: may sleep; share_lock.
+ */
+void aerie_map_stored_flush(struct aerie_mem *mem);
 
 /*
  * Empty the slot of a leaf; @leaf tells then what it held. The caller frees that, when

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The memory of one VM: its layout, its life, its nested faults. */
 #include <linux/gfp.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include "mm/map.h"
 #include "mm/pool.h"
 #include "mm/share.h"
@@ -37,18 +39,23 @@ int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops 
 	memset(mem, 0, sizeof(*mem));
 	mem->bytes = bytes;
 	mem->weight = AERIE_WEIGHT;
+	mem->memcg = get_mem_cgroup_from_mm(current->mm);
 	spin_lock_init(&mem->lock);
 	ram_layout(mem, bytes);
 	aerie_frames_prepare();
 	mem->map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!mem->map)
-		return -ENOMEM;
+	if (!mem->map) {
+		err = -ENOMEM;
+		goto err_memcg;
+	}
 	atomic_long_set(&mem->nodes, 1);
 	err = aerie_npt_init(&mem->npt, ops);
-	if (err) {
-		free_page((unsigned long)mem->map);
-		mem->map = NULL;
-	}
+	if (!err)
+		return 0;
+	free_page((unsigned long)mem->map);
+	mem->map = NULL;
+err_memcg:
+	mem_cgroup_put(mem->memcg);
 	return err;
 }
 
@@ -63,6 +70,7 @@ void aerie_mem_fini(struct aerie_mem *mem)
 	aerie_share_leave(mem);
 	free_page((unsigned long)mem->map);
 	mem->map = NULL;
+	mem_cgroup_put(mem->memcg);
 }
 
 void aerie_mem_clear(struct aerie_mem *mem)

@@ -29,6 +29,7 @@ struct aerie_map_run;
 struct aerie_pte_ops;
 struct bio_vec;
 struct file;
+struct mem_cgroup;
 
 /* Nested page table of one VM. */
 struct aerie_npt {
@@ -65,6 +66,9 @@ struct aerie_npt {
  * @weight: the part that it has of the pool beside others, AERIE_WEIGHT being usual
  * @idle: 4 KiB pages of its own by age (AERIE_AGES), as of the last time that was counted
  * @starving: it has waited for room in the pool since
+ * @asked: 4 KiB pages that have to leave memory for the host not having had one for it
+ * @flush_due: what has been stored may still be translated to the frames it was in
+ * @memcg: the memory cgroup of who made the VM, which pays for all of it; may be NULL
  * @group, @share_node: of the scanner (share.c)
  */
 struct aerie_mem {
@@ -99,6 +103,9 @@ struct aerie_mem {
 		int stucks;		/* of the pool when it began */
 		unsigned long since;	/* jiffies */
 	} starving;
+	atomic_long_t asked;
+	bool flush_due;
+	struct mem_cgroup *memcg;
 	struct aerie_group *group;
 	struct list_head share_node;
 	atomic_long_t nodes;

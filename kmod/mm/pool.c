@@ -3,10 +3,10 @@
  * The pool: how much of the host's memory guests have, and may have.
  *
  * It is what frames take, of all VMs, and what the store takes. Where it comes near its
- * limit, a VM near its own, or where the host wants memory back (its shrinker, or an
- * allocation that failed), something has to leave memory: the excess, which the pool's
- * thread works off (reclaim.c). It begins a thirty-second below a limit, and makes room down
- * to a sixteenth.
+ * limit, a VM near its own, or where the host wants memory back (its shrinker), something has
+ * to leave memory: the excess, which the pool's thread works off (reclaim.c). So has something
+ * of a VM that the host had no memory for: it may be its memory cgroup that has no more.
+ * It begins a thirty-second below a limit, and makes room down to a sixteenth.
  *
  * Who needs a frame and may not sleep does not get one beyond a limit; a vCPU waits for
  * room before it asks again. Loaders and devices, which may hold memory that something else
@@ -152,7 +152,8 @@ unsigned long aerie_pool_excess(void)
 
 unsigned long aerie_pool_excess_of(const struct aerie_mem *mem)
 {
-	return excess(atomic_long_read(&mem->resident), READ_ONCE(mem->limit));
+	return max_t(unsigned long, excess(atomic_long_read(&mem->resident), READ_ONCE(mem->limit)),
+		     max(atomic_long_read(&mem->asked), 0l));
 }
 
 bool aerie_pool_fits(const struct aerie_mem *mem, gfp_t gfp, bool large)
@@ -164,10 +165,21 @@ bool aerie_pool_fits(const struct aerie_mem *mem, gfp_t gfp, bool large)
 	return fits(mem, large ? AERIE_LARGE_PAGES : 1);
 }
 
-void aerie_pool_left(unsigned long pages)
+static void give(atomic_long_t *of, unsigned long pages)
 {
-	if (atomic_long_sub_return(pages, &asked) < 0)
-		atomic_long_set(&asked, 0);
+	if (atomic_long_sub_return(pages, of) < 0)
+		atomic_long_set(of, 0);
+}
+
+void aerie_pool_left(struct aerie_mem *mem, unsigned long pages)
+{
+	give(&mem->asked, pages);
+	give(&asked, pages);
+}
+
+void aerie_pool_forget(void)
+{
+	atomic_long_set(&asked, 0);
 }
 
 void aerie_pool_stuck(void)
@@ -200,15 +212,20 @@ int aerie_pool_room(struct aerie_mem *mem)
 	return starve(mem);
 }
 
+static void ask(atomic_long_t *of, unsigned long pages)
+{
+	if (atomic_long_read(of) < (long)pages)
+		atomic_long_set(of, pages);
+	aerie_pool_wake();
+}
+
 int aerie_pool_failed(struct aerie_mem *mem)
 {
-	aerie_pool_ask(FAILED_PAGES);
+	ask(&mem->asked, FAILED_PAGES);
 	return starve(mem);
 }
 
 void aerie_pool_ask(unsigned long pages)
 {
-	if (atomic_long_read(&asked) < (long)pages)
-		atomic_long_set(&asked, pages);
-	aerie_pool_wake();
+	ask(&asked, pages);
 }

@@ -28,7 +28,7 @@ extern bool aerie_pool_limited;
  */
 int aerie_pool_room(struct aerie_mem *mem);
 
-/* The host had no memory for @mem: the same, but something has to leave memory first. */
+/* The host had no memory for @mem: the same, but something of it has to leave memory first. */
 int aerie_pool_failed(struct aerie_mem *mem);
 
 static inline void aerie_pool_got(struct aerie_mem *mem)
@@ -43,8 +43,10 @@ unsigned long aerie_pool_excess_of(const struct aerie_mem *mem);
 
 /* Somebody wants @pages back. Context: any. */
 void aerie_pool_ask(unsigned long pages);
-/* @pages have left memory. */
-void aerie_pool_left(unsigned long pages);
+/* @pages of @mem have left memory. */
+void aerie_pool_left(struct aerie_mem *mem, unsigned long pages);
+/* Nobody waits for what was asked for any more. */
+void aerie_pool_forget(void);
 /* An attempt to make room has made none. */
 void aerie_pool_stuck(void);
 

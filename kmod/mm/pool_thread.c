@@ -95,7 +95,7 @@ static void make_rooms(void)
 	} while (state == AERIE_RECLAIM_MORE && !kthread_should_stop());
 	if (state == AERIE_RECLAIM_STUCK)
 		aerie_pool_stuck();
-	aerie_pool_left(ULONG_MAX / 2);
+	aerie_pool_forget();
 	if (state == AERIE_RECLAIM_STUCK && !kthread_should_stop())
 		schedule_timeout_idle(msecs_to_jiffies(STUCK_MS));
 }

@@ -214,7 +214,7 @@ static void move(struct aerie_mem *mem)
 	for (i = 0; i < nr; i++)
 		aerie_map_return(mem, &movers[i]);
 	taken += moved;
-	aerie_pool_left(moved / 4);
+	aerie_pool_left(mem, moved / 4);
 }
 
 /* Returns true where the map does not hold the frame any more. */
@@ -292,14 +292,14 @@ static void release(struct aerie_mem *mem)
 	}
 	if (!flush)
 		return;
-	aerie_mem_flush(mem);
+	aerie_map_stored_flush(mem);
 	synchronize_rcu_expedited();
 	aerie_mem_wait_holders();
 	for (v = victims; v < victims + nr_victims; v++) {
 		if (v->old) {
 			aerie_frame_put(v->old);
 			taken++;
-			aerie_pool_left(1);
+			aerie_pool_left(mem, 1);
 		}
 	}
 }
@@ -342,6 +342,7 @@ static bool anybody_over(void)
 
 enum aerie_reclaim aerie_reclaim_batch(void)
 {
+	struct aerie_mem *mem;
 	unsigned long nr;
 
 	if (!anybody_over()) {
@@ -367,5 +368,7 @@ enum aerie_reclaim aerie_reclaim_batch(void)
 	if (taken || eager <= AERIE_AGES + 1)
 		return AERIE_RECLAIM_MORE;
 	eager = 0;
+	for (mem = aerie_share_next(NULL); mem; mem = aerie_share_next(mem))
+		atomic_long_set(&mem->asked, 0);
 	return AERIE_RECLAIM_STUCK;
 }

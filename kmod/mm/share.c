@@ -592,7 +592,7 @@ static struct aerie_shared *twin_open(struct twin *twin)
 	if (!twin->made || aerie_map_share(twin->mem, &twin->leaf, twin->leaf.page))
 		return twin->made;
 	/* Written at the last moment: the reference is the map's, as before. */
-	get_page(twin->leaf.page);
+	aerie_frame_get(twin->leaf.page);
 	aerie_shared_put(twin->made);
 	twin->made = NULL;
 	twin->dropped = true;

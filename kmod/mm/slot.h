@@ -4,6 +4,7 @@
 #define AERIE_MM_SLOT_H
 
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include "mm/map.h"
 #include "mm/pool.h"
 #include "mm/store.h"
@@ -133,7 +134,17 @@ static __always_inline struct page *frame_for(struct aerie_mem *mem, gfp_t gfp, 
 {
 	if (unlikely(READ_ONCE(aerie_pool_limited)) && !aerie_pool_fits(mem, gfp, large))
 		return NULL;
-	return aerie_frame_alloc(gfp, large, zeroed);
+	return aerie_frame_alloc(mem, gfp, large, zeroed);
+}
+
+/* A node of @mem's map, or NULL. */
+static inline struct aerie_map_node *map_node_alloc(struct aerie_mem *mem, gfp_t gfp)
+{
+	struct mem_cgroup *old = set_active_memcg(mem->memcg);
+	struct aerie_map_node *node = (void *)get_zeroed_page(aerie_guest_gfp(gfp));
+
+	set_active_memcg(old);
+	return node;
 }
 
 /*

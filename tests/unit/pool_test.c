@@ -67,7 +67,7 @@ static void teardown(void)
 	unsigned int i;
 
 	EXPECT_EQ(aerie_pool_set_limit(0), 0);
-	aerie_pool_left(ULONG_MAX / 2);
+	aerie_pool_forget();
 	fake_store_full = false;
 	fake_store_broken = false;
 	fake_store_loading = NULL;

@@ -414,7 +414,7 @@ TEST(anything_in_any_order)
 	unsigned int run, i;
 
 	ZERO_PAGE(0);
-	for (run = 0; run < 6; run++) {
+	for (run = 0; run < 12; run++) {
 		shim_hash_shift = run % 2 ? 60 : 0;
 		setup(0x123456789 + run);
 		for (i = 0; i < 6000; i++) {

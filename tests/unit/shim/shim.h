@@ -362,6 +362,11 @@ static inline void free_page(unsigned long p) { free((void *)p); }
 
 /* A page is its own struct page; host physical addresses are host pointers. */
 #define __GFP_NOWARN	0u
+#define __GFP_ACCOUNT	0u
+struct mem_cgroup;
+#define get_mem_cgroup_from_mm(mm)	((struct mem_cgroup *)NULL)
+static inline void mem_cgroup_put(struct mem_cgroup *memcg) { }
+static inline struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg) { return NULL; }
 #define __GFP_NORETRY	0u
 #define __GFP_RETRY_MAYFAIL 0u
 #define __GFP_COMP	0u
