@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# aerie events ends when the module goes: one that is loaded later is another one.
+# What goes with the module: aerie events ends, one that is loaded later is another one; swap
+# files are let go.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -9,12 +10,14 @@ lib=$(dirname "$0")/lib
 need_aerie
 scratch
 need_reload
-plan 3
+plan 6
 
 aerie events >"$SCRATCH/out" 2>"$SCRATCH/err" &
 events=$!
 on_exit "kill $events 2>/dev/null"
 sleep 1
+dd if=/dev/zero of="$SCRATCH/swap" bs=1M count=1 2>/dev/null
+check "swap is on" aerie swap on "$SCRATCH/swap"
 check "unload, and load again at once" eval "/sbin/rmmod aerie && load"
 ended() {
 	! kill -0 $events 2>/dev/null
@@ -25,4 +28,6 @@ wait $events
 status=$?
 check "with status 5, and says why" eval \
 	"[ $status = 5 ] && grep -q 'the module has been unloaded' '$SCRATCH/err'"
+check "nothing is swap any more" [ "$(aerie swap | wc -l)" -le 1 ]
+check "swap files are let go" eval "aerie swap on '$SCRATCH/swap' && aerie swap off '$SCRATCH/swap'"
 finish
