@@ -12,9 +12,10 @@ modprobe -a zsmalloc lz4 2>/dev/null
 [ -d /sys/module/zsmalloc ] || skip_all "this kernel has no zsmalloc"
 MB=1048576
 mkdir "$SCRATCH/cgroup"
-mount -t cgroup2 none "$SCRATCH/cgroup" 2>/dev/null &&
-	echo +memory 2>/dev/null >"$SCRATCH/cgroup/cgroup.subtree_control" ||
+if ! mount -t cgroup2 none "$SCRATCH/cgroup" 2>/dev/null ||
+	! echo +memory 2>/dev/null >"$SCRATCH/cgroup/cgroup.subtree_control"; then
 	skip_all "no memory cgroups here"
+fi
 group=$SCRATCH/cgroup/aerie
 mkdir "$group"
 on_exit "destroy_mine; rmdir $group; umount $SCRATCH/cgroup"
