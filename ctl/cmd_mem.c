@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* aerie mem, share and balloon: what guest memory is, is shared with whom, is given up. */
 #include <errno.h>
+#include <linux/virtio_balloon.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -390,6 +391,8 @@ enum status cmd_share(const struct args *args)
 
 struct balloon {
 	uint64_t wanted, actual, reported;
+	bool told;			/* by the guest */
+	uint64_t age_ns, stats[VIRTIO_BALLOON_S_CACHES + 1];
 };
 
 static void read_balloon(struct nlattr **tb, void *arg)
@@ -399,27 +402,59 @@ static void read_balloon(struct nlattr **tb, void *arg)
 	b->wanted = get_u64(tb[AERIE_A_BALLOON]);
 	b->actual = get_u64(tb[AERIE_A_BALLOONED]);
 	b->reported = get_u64(tb[AERIE_A_REPORTED]);
+	b->told = tb[AERIE_A_BALLOON_STATS];
+	b->age_ns = get_u64(tb[AERIE_A_BALLOON_AGE]);
+	if (b->told)
+		nla_memcpy(b->stats, tb[AERIE_A_BALLOON_STATS], sizeof(b->stats));
 }
 
 static const struct out_col balloon_cols[] = {
 	{ "NAME", OUT_STR }, { "WANTED", OUT_SIZE }, { "BALLOONED", OUT_SIZE },
-	{ "REPORTED", OUT_SIZE },
+	{ "REPORTED", OUT_SIZE }, { "TOTAL", OUT_SIZE }, { "FREE", OUT_SIZE },
+	{ "AVAILABLE", OUT_SIZE }, { "CACHES", OUT_SIZE }, { "MAJFLT", OUT_U64 },
+	{ "SWAPIN", OUT_SIZE }, { "SWAPOUT", OUT_SIZE },
 };
+
+/* One of the guest's own figures. */
+static struct out_val told(const struct balloon *b, unsigned int stat)
+{
+	return (struct out_val){
+		.u64 = b->stats[stat], .none = !b->told || b->stats[stat] == UINT64_MAX,
+	};
+}
 
 static void print_balloon(const struct args *args, const char *name, const struct balloon *b)
 {
-	struct out_table *table = out_table_new(balloon_cols, 4);
+	struct out_table *table = out_table_new(balloon_cols, 11);
 	struct json json = { .f = stdout };
 
 	out_table_row(table, (struct out_val[]){
 		{ .str = name }, { .u64 = b->wanted }, { .u64 = b->actual },
-		{ .u64 = b->reported },
+		{ .u64 = b->reported }, told(b, VIRTIO_BALLOON_S_MEMTOT),
+		told(b, VIRTIO_BALLOON_S_MEMFREE), told(b, VIRTIO_BALLOON_S_AVAIL),
+		told(b, VIRTIO_BALLOON_S_CACHES), told(b, VIRTIO_BALLOON_S_MAJFLT),
+		told(b, VIRTIO_BALLOON_S_SWAP_IN), told(b, VIRTIO_BALLOON_S_SWAP_OUT),
 	});
 	if (args_has(args, "json"))
 		out_table_json(table, &json, NULL);
 	else
 		out_table_text(table, stdout);
 	out_table_free(table);
+}
+
+/* The first answer asks the guest for its figures, which takes it a moment. */
+static enum status balloon_get(const struct conn *conn, const char *name, struct balloon *b,
+			       struct refusal *e)
+{
+	enum status status;
+	unsigned int tries = 0;
+
+	do {
+		if (tries)
+			usleep(20000);
+		status = conn_vm_call(conn, AERIE_CMD_BALLOON_SET, name, read_balloon, b, e);
+	} while (status == STATUS_OK && b->told && b->age_ns > 500000000 && ++tries < 50);
+	return status;
 }
 
 enum status cmd_balloon(const struct args *args)
@@ -440,11 +475,14 @@ enum status cmd_balloon(const struct args *args)
 	if (status != STATUS_OK)
 		return status;
 	name = vm_resolve(&conn, args->operand[0], buf);
-	msg = conn_request(&conn, AERIE_CMD_BALLOON_SET, 0);
-	put_str(msg, AERIE_A_NAME, name);
-	if (size)
+	if (size) {
+		msg = conn_request(&conn, AERIE_CMD_BALLOON_SET, 0);
+		put_str(msg, AERIE_A_NAME, name);
 		put_u64(msg, AERIE_A_BALLOON, bytes);
-	status = conn_call(&conn, msg, read_balloon, &balloon, &e);
+		status = conn_call(&conn, msg, NULL, NULL, &e);
+	}
+	if (status == STATUS_OK)
+		status = balloon_get(&conn, name, &balloon, &e);
 	if (status == STATUS_OK)
 		print_balloon(args, name, &balloon);
 	else

@@ -209,7 +209,8 @@ const struct command commands[] = {
 "  aerie balloon web 1G\n"
 "  aerie balloon web 0                         give it all back\n\n"
 "WANTED is what was asked for, BALLOONED what the guest's driver says it does without;\n"
-"REPORTED counts the free pages that it has let go of by itself so far.\n"
+"REPORTED counts the free pages that it has let go of by itself so far. The rest is what the\n"
+"guest says of its own memory.\n"
 	}, {
 		.name = "bench", .operands = "",
 		.summary = "what each kind of exit costs on this machine, and under KVM",

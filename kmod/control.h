@@ -51,9 +51,18 @@ int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
 			 struct aerie_disk_info *info, struct aerie_why *why);
 
-/* A balloon: bytes that are wanted in it, that the guest says are, reported as free so far. */
+#define AERIE_BALLOON_STATS	8	/* what a guest may say of its memory: VIRTIO_BALLOON_S_* */
+
+/**
+ * struct aerie_balloon_info - a balloon
+ * @wanted: bytes that are wanted in it; @actual: that the guest says are
+ * @reported: bytes reported as free so far
+ * @has_stats: the guest has told @stats, ~0 for what it has not, @stats_age_ns ago
+ */
 struct aerie_balloon_info {
 	u64 wanted, actual, reported;
+	bool has_stats;
+	u64 stats[AERIE_BALLOON_STATS], stats_age_ns;
 };
 
 /**
@@ -63,7 +72,8 @@ struct aerie_balloon_info {
  * @info: what it is then
  * @why: reason of a refusal
  *
- * The guest's driver does what it can, and deflates by itself where it runs short.
+ * The guest's driver does what it can, and deflates by itself where it runs short. It is asked
+ * for new figures each time, which the next call tells.
  * Context: may sleep.
  * Return: 0; -ENODEV it has none; -ERANGE more than its memory.
  */

@@ -63,7 +63,8 @@
  *   SWAP_OFF         ! SWAP_PATH: returns when all is back in memory
  *   SWAP_GET         > SWAP_PATH, SWAP_SIZE, SWAP_USED (dump)
  *   BALLOON_SET      ! NAME; BALLOON u64 bytes wanted; not named: as before
- *                    > BALLOON, BALLOONED, REPORTED u64 bytes
+ *                    > BALLOON, BALLOONED, REPORTED u64 bytes; where the guest tells its
+ *                      own figures BALLOON_STATS, BALLOON_AGE: it is asked for new ones
  *   SHARE_SET        SHARE_PERCENT u32; what is not named stays as it is
  *                    > SHARE_PERCENT
  *   SHARE_GET        ! NAME (dump)
@@ -245,6 +246,8 @@ enum aerie_attr {
 	AERIE_A_MAP_START,	/* u64, guest physical address */
 	AERIE_A_MAP,		/* binary, struct aerie_map_run each, one behind the other */
 	AERIE_A_MAP_NEXT,	/* u64, guest physical address behind them */
+	AERIE_A_BALLOON_STATS,	/* binary, u64 by VIRTIO_BALLOON_S_*, ~0: not told */
+	AERIE_A_BALLOON_AGE,	/* u64, nanoseconds since the guest told them */
 	AERIE_A_SWAPPED,	/* u64, bytes of guest memory that are in swap */
 	AERIE_A_SWAP_FD,	/* u32, a descriptor */
 	AERIE_A_SWAP_PATH,	/* string */

@@ -285,6 +285,9 @@ int aerie_nl_balloon_set(struct sk_buff *skb, struct genl_info *info)
 		err = put_u64(msg, AERIE_A_BALLOON, balloon.wanted) ?:
 		      put_u64(msg, AERIE_A_BALLOONED, balloon.actual) ?:
 		      put_u64(msg, AERIE_A_REPORTED, balloon.reported);
+	if (!err && balloon.has_stats)
+		err = nla_put(msg, AERIE_A_BALLOON_STATS, sizeof(balloon.stats), balloon.stats) ?:
+		      put_u64(msg, AERIE_A_BALLOON_AGE, balloon.stats_age_ns);
 	if (err) {
 		nlmsg_free(msg);
 		return aerie_nl_refuse(info, err, &why);

@@ -8,15 +8,20 @@
  * (VIRTIO_BALLOON_F_REPORTING). Taking one back is to touch it: it is zeroes then. What
  * is handed in and is not RAM, or has been before, does nothing. A guest that cares what
  * is in pages that it reports is not offered to say so, and does not report then.
+ *
+ * Its figures about its memory the guest puts into a buffer, which is kept: it is given back
+ * when new figures are wanted.
  */
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
+#include <linux/virtio_byteorder.h>
 #include <uapi/linux/virtio_balloon.h>
 
 #include "aerie.h"
 #include "control.h"
+#include "dev/timer.h"
 #include "uapi.h"
 #include "virtio/virtio.h"
 
@@ -24,11 +29,13 @@
 #define NAME		"balloon"
 #define PFNS		256u		/* at a time, as many as Linux hands in */
 #define PFNS_MAX	4096u		/* of one request: the rest stays where it is */
+#define STATS_MAX	64u		/* figures of a buffer */
 
 static_assert(VIRTIO_BALLOON_PFN_SHIFT == PAGE_SHIFT);
+static_assert(AERIE_BALLOON_STATS <= VIRTIO_BALLOON_S_NR);
 
 /* As Linux counts them: queues of features that are not offered are left out. */
-enum { INFLATE, DEFLATE, REPORT, NR_QUEUES };
+enum { INFLATE, DEFLATE, STATS, REPORT, NR_QUEUES };
 
 /* Device configuration: pages wanted in the balloon, and those that the driver says are. */
 struct balloon_config {
@@ -44,6 +51,11 @@ struct balloon_config {
  * @runs: made of these
  * @reports: for the reporting queue's work alone
  * @reported: bytes reported as free since the device was made, by that work
+ * @stats: what the guest said of its memory, by VIRTIO_BALLOON_S_*; ~0: nothing
+ * @stats_ns: when, 0: never
+ * @wanted: new figures are
+ * @kept: there is a buffer for them; by the statistics queue's work alone
+ * @head: that one
  */
 struct balloon {
 	struct aerie_virtio vdev;
@@ -52,6 +64,11 @@ struct balloon {
 	struct aerie_ram runs[PFNS];
 	struct aerie_ram reports[AERIE_VQ_SIZE];
 	u64 reported;
+	u64 stats[AERIE_BALLOON_STATS];
+	u64 stats_ns;
+	bool wanted;
+	bool kept;
+	u16 head;
 };
 
 static struct balloon *of_vdev(struct aerie_virtio *vdev)
@@ -120,6 +137,50 @@ static void balloon_report(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	aerie_vq_done(vq, chain, 0);
 }
 
+static void stats_keep(struct balloon *b, const struct virtio_balloon_stat *stats, unsigned int nr)
+{
+	unsigned int i, tag;
+
+	for (i = 0; i < AERIE_BALLOON_STATS; i++)
+		WRITE_ONCE(b->stats[i], ~0ull);
+	for (i = 0; i < nr; i++) {
+		tag = __virtio16_to_cpu(true, stats[i].tag);
+		if (tag < AERIE_BALLOON_STATS)
+			WRITE_ONCE(b->stats[tag], __virtio64_to_cpu(true, stats[i].val));
+	}
+	WRITE_ONCE(b->stats_ns, aerie_now_ns());
+}
+
+static void balloon_stats(struct aerie_vq *vq, struct aerie_vq_chain *chain)
+{
+	struct balloon *b = of_vdev(vq->vdev);
+	struct virtio_balloon_stat stats[STATS_MAX];
+	ssize_t n;
+
+	n = aerie_vq_read(vq, chain, 0, stats, sizeof(stats));
+	if (n < 0) {
+		aerie_virtio_broken(vq->vdev);
+		return;
+	}
+	/* One is kept, no more. */
+	if (b->kept)
+		aerie_vq_used(vq, b->head, 0);
+	stats_keep(b, stats, n / sizeof(*stats));
+	b->head = chain->head;
+	b->kept = true;
+}
+
+static bool balloon_ready(struct aerie_vq *vq)
+{
+	struct balloon *b = of_vdev(vq->vdev);
+
+	if (vq->index == STATS && b->kept && xchg(&b->wanted, false)) {
+		b->kept = false;
+		aerie_vq_used(vq, b->head, 0);
+	}
+	return true;
+}
+
 static void balloon_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 {
 	switch (vq->index) {
@@ -129,10 +190,19 @@ static void balloon_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	case DEFLATE:
 		aerie_vq_done(vq, chain, 0);
 		break;
+	case STATS:
+		balloon_stats(vq, chain);
+		break;
 	case REPORT:
 		balloon_report(vq, chain);
 		break;
 	}
+}
+
+/* Linux offers its first figures before it is up, and says nothing later. */
+static void balloon_run(struct aerie_vq *vq)
+{
+	aerie_vq_serve(vq);
 }
 
 static void balloon_configure(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val)
@@ -145,7 +215,11 @@ static void balloon_configure(struct aerie_virtio *vdev, u64 off, unsigned int s
 
 static void balloon_reset(struct aerie_virtio *vdev)
 {
-	WRITE_ONCE(of_vdev(vdev)->config.actual, 0);
+	struct balloon *b = of_vdev(vdev);
+
+	WRITE_ONCE(b->config.actual, 0);
+	WRITE_ONCE(b->stats_ns, 0);
+	b->kept = false;
 }
 
 static void balloon_free(struct aerie_virtio *vdev)
@@ -158,6 +232,8 @@ static const struct aerie_virtio_ops balloon_ops = {
 	.class = CLASS_OTHER,
 	.kind = NAME,
 	.serve = balloon_serve,
+	.ready = balloon_ready,
+	.run = balloon_run,
 	.configure = balloon_configure,
 	.reset = balloon_reset,
 	.free = balloon_free,
@@ -190,7 +266,8 @@ int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why
 		return -ENOMEM;
 	b->config.num_pages = pages_of(bytes);
 	b->vdev.ops = &balloon_ops;
-	b->vdev.features = BIT_ULL(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+	b->vdev.features = BIT_ULL(VIRTIO_BALLOON_F_STATS_VQ) |
+			   BIT_ULL(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
 			   BIT_ULL(VIRTIO_BALLOON_F_REPORTING);
 	b->vdev.config = &b->config;
 	b->vdev.config_len = sizeof(b->config);
@@ -200,6 +277,22 @@ int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why
 	kvfree(b);
 	return err == -ENOSPC ? aerie_refuse(why, err, AERIE_A_BALLOON, "finds no free PCI slot") :
 				err;
+}
+
+/* What is known of the guest's memory; ask for what is new. */
+static void stats_tell(struct balloon *b, struct aerie_balloon_info *info)
+{
+	u64 when = READ_ONCE(b->stats_ns);
+	unsigned int i;
+
+	for (i = 0; i < AERIE_BALLOON_STATS; i++)
+		info->stats[i] = READ_ONCE(b->stats[i]);
+	info->stats_age_ns = aerie_now_ns() - when;
+	info->has_stats = when;
+	if (when) {
+		WRITE_ONCE(b->wanted, true);
+		aerie_vq_kick(&b->vdev.vqs[STATS]);
+	}
 }
 
 int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
@@ -223,5 +316,6 @@ int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
 	info->wanted = (u64)READ_ONCE(b->config.num_pages) << PAGE_SHIFT;
 	info->actual = (u64)READ_ONCE(b->config.actual) << PAGE_SHIFT;
 	info->reported = READ_ONCE(b->reported);
+	stats_tell(b, info);
 	return 0;
 }

@@ -12,7 +12,7 @@ need_guest
 budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
 on_exit "destroy_mine; aerie share --budget $budget >/dev/null"
 aerie share --budget 0 >/dev/null
-plan 19
+plan 21
 
 v=$(vm a)
 MB=1048576
@@ -45,10 +45,21 @@ watch "$v"
 check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 
+aerie balloon "$v" | sed "s/^/# /"
+guest_total() {
+	[ "$(number balloon total)" -gt $((96 * MB)) ] && [ "$(number balloon total)" -le $((160 * MB)) ]
+}
+check "the guest says how much memory it has" soon 10 guest_total
+free=$(number balloon free)
+
 # Touch memory and free it: the guest holds it, the host has to give it.
 stty raw -echo <"/dev/$(field "$v" tty)"
-say "head -c 48M /dev/zero | tr '\\0' x >/tmp/x; echo fil''led"
+say "dd if=/dev/zero bs=1M count=48 2>/dev/null | tr '\\0' x >/tmp/x; echo fil''led"
 check "it fills memory" said filled
+less_free() {
+	[ "$(number balloon free)" -lt $((free - 32 * MB)) ]
+}
+check "and says that it has less free" soon 10 less_free
 full=$(resident)
 check "which the host gives" [ "$full" -gt $((64 * MB)) ]
 say "rm /tmp/x; echo fre''ed"
@@ -70,7 +81,7 @@ echo "# resident: inflated $(resident)"
 check "the host has them" less $((reported - MB))
 aerie balloon "$v" 0 >/dev/null
 check "and given back" soon 60 ballooned 0
-say "head -c 48M /dev/zero | tr '\\0' y >/tmp/y; tr -d y </tmp/y | wc -c | sed 's/^/odd /'"
-check "memory that was handed in is as good as any" said "odd 0"
+say "dd if=/dev/zero bs=1M count=48 2>/dev/null | tr '\\0' y >/tmp/y; tr -cd y </tmp/y | wc -c | sed 's/^/good /'"
+check "memory that was handed in is as good as any" said "good 50331648"
 check "the guest can do without the device" aerie stop -q "$v" --force
 finish

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The balloon: which memory is given up for what the driver hands in, and what is refused. */
 // sources: kmod/virtio/balloon.c kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
+#include <uapi/linux/virtio_balloon.h>
 #include "ktap.h"
 #include "uapi.h"
 #include "control.h"
@@ -114,12 +115,12 @@ TEST(buffers_of_a_report_are_given_up_where_they_are_ram)
 {
 	struct aerie_balloon_info info;
 
-	setup(2);
+	setup(3);
 	ring_desc(&ring, 0, 0x100000, 0x4000, NEXT, 1);		/* read: it is no report */
 	ring_desc(&ring, 1, 0x200000, 0x100000, NEXT | WRITE, 2);
 	ring_desc(&ring, 2, RAM_END - 0x1000, 0x2000, NEXT | WRITE, 3);
 	ring_desc(&ring, 3, ~0ull - 0xfff, 0x2000, WRITE, 0);
-	serve(2);
+	serve(3);
 	EXPECT_EQ(ring_used_idx(&ring), 1);
 	EXPECT_EQ(nr_dropped, 1);
 	EXPECT(dropped[0].start == 0x200000 && dropped[0].end == 0x300000);
@@ -133,10 +134,10 @@ TEST(no_more_is_reported_than_there_is)
 {
 	unsigned int i;
 
-	setup(2);
+	setup(3);
 	for (i = 0; i < 7; i++)
 		ring_desc(&ring, i, 0x100000, 0x180000, i < 6 ? NEXT | WRITE : WRITE, i + 1);
-	serve(2);
+	serve(3);
 	EXPECT_EQ(ring_used_idx(&ring), 1);
 	EXPECT_EQ(nr_dropped, 2);
 	virtio_machine_fini();
@@ -175,5 +176,64 @@ TEST(the_driver_says_how_much_and_nothing_else)
 	balloon->dev.ops->reset(&balloon->dev);
 	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
 	EXPECT_EQ(info.actual, 0);
+	virtio_machine_fini();
+}
+
+static struct virtio_balloon_stat figure(u16 tag, u64 val)
+{
+	return (struct virtio_balloon_stat){ .tag = tag, .val = val };
+}
+
+/* The guest's figures, and what is known of them then. */
+static void tell(const struct virtio_balloon_stat *stats, u32 len)
+{
+	EXPECT_EQ(aerie_mem_write(&vm.mem, DATA, stats, len, GFP_KERNEL), 0);
+	ring_desc(&ring, 0, DATA, len, 0, 0);
+	serve(2);
+}
+
+TEST(figures_are_kept_until_new_ones_are_wanted)
+{
+	const struct virtio_balloon_stat first[] = {
+		figure(VIRTIO_BALLOON_S_MEMTOT, 1000), figure(99, 7), figure(VIRTIO_BALLOON_S_AVAIL, 500),
+	};
+	struct aerie_balloon_info info;
+
+	setup(2);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT(!info.has_stats);
+	works_run();
+	/* A figure that is not whole is none. */
+	tell(first, sizeof(first) - 1);
+	EXPECT_EQ(ring_used_idx(&ring), 0);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT(info.has_stats);
+	EXPECT_EQ(info.stats[VIRTIO_BALLOON_S_MEMTOT], 1000);
+	EXPECT_EQ(info.stats[VIRTIO_BALLOON_S_AVAIL], ~0ull);
+	works_run();
+	EXPECT_EQ(ring_used_idx(&ring), 1);
+	tell(first, sizeof(first));
+	EXPECT_EQ(ring_used_idx(&ring), 1);
+	/* One is kept, not two. */
+	tell(first, sizeof(first));
+	EXPECT_EQ(ring_used_idx(&ring), 2);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT_EQ(info.stats[VIRTIO_BALLOON_S_AVAIL], 500);
+	balloon->dev.ops->reset(&balloon->dev);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT(!info.has_stats);
+	virtio_machine_fini();
+}
+
+TEST(figures_outside_ram_break_the_device)
+{
+	struct aerie_balloon_info info;
+
+	setup(2);
+	ring_desc(&ring, 0, RAM_END, 64, 0, 0);
+	serve(2);
+	EXPECT_EQ(balloon->s.status, READY | VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT(!info.has_stats);
 	virtio_machine_fini();
 }

@@ -4,5 +4,6 @@
 
 #define __virtio16_to_cpu(little_endian, val)	(val)
 #define __cpu_to_virtio16(little_endian, val)	(val)
+#define __virtio64_to_cpu(little_endian, val)	(val)
 
 #endif
