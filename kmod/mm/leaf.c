@@ -210,6 +210,8 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 {
 	bool done;
 
+	/* As soon as the slot names it, it may be brought back and be gone. */
+	count_stored(mem, stored, 1);
 	spin_lock(&mem->lock);
 	/* Who finds the slot stored sees this. */
 	WRITE_ONCE(mem->flush_due, true);
@@ -219,10 +221,11 @@ bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 		WRITE_ONCE(mem->generation, mem->generation + 1);
 	}
 	spin_unlock(&mem->lock);
-	if (!done)
+	if (!done) {
+		count_stored(mem, stored, -1);
 		return false;
+	}
 	atomic_long_dec(&mem->resident);
-	count_stored(mem, stored, 1);
 	return true;
 }
 
