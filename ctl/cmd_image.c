@@ -238,12 +238,8 @@ static const char *use(const struct image_layer *layer)
 
 static void print(const struct args *args, struct out_table *table)
 {
-	struct json json = { .f = stdout };
 
-	if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
-	else
-		out_table_text(table, stdout);
+	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 }
 

@@ -107,7 +107,6 @@ static uint64_t working(const struct memory *m)
 static void print_memories(const struct args *args, const struct memories *list)
 {
 	struct out_table *table = out_table_new(mem_cols, sizeof(mem_cols) / sizeof(mem_cols[0]));
-	struct json json = { .f = stdout };
 	size_t i;
 
 	for (i = 0; i < list->nr; i++) {
@@ -125,10 +124,7 @@ static void print_memories(const struct args *args, const struct memories *list)
 			{ .u64 = m->reserve, .none = !m->reserve }, { .u64 = m->weight },
 		});
 	}
-	if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
-	else
-		out_table_text(table, stdout);
+	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 }
 
@@ -140,7 +136,6 @@ static const struct out_col idle_cols[] = {
 static void print_idle(const struct args *args, const struct memories *list)
 {
 	struct out_table *table = out_table_new(idle_cols, 3);
-	struct json json = { .f = stdout };
 	size_t i, age;
 
 	for (i = 0; i < list->nr; i++) {
@@ -157,10 +152,7 @@ static void print_idle(const struct args *args, const struct memories *list)
 			ns = (UINT64_C(1000000000) * m->age_seconds) << age;
 		}
 	}
-	if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
-	else
-		out_table_text(table, stdout);
+	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 }
 
@@ -323,7 +315,6 @@ static enum status share_with(const struct args *args, const struct conn *conn)
 {
 	struct nl_msg *msg = conn_request(conn, AERIE_CMD_SHARE_GET, NLM_F_DUMP);
 	struct out_table *table = out_table_new(with_cols, 2);
-	struct json json = { .f = stdout };
 	char buf[AERIE_NAME_MAX + 1];
 	enum status status;
 	struct refusal e;
@@ -339,10 +330,8 @@ static enum status share_with(const struct args *args, const struct conn *conn)
 	}
 	if (status != STATUS_OK)
 		fail(name, "cannot tell with whom it shares", &e);
-	else if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
 	else
-		out_table_text(table, stdout);
+		out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 	return status;
 }
@@ -426,7 +415,6 @@ static struct out_val told(const struct balloon *b, unsigned int stat)
 static void print_balloon(const struct args *args, const char *name, const struct balloon *b)
 {
 	struct out_table *table = out_table_new(balloon_cols, 11);
-	struct json json = { .f = stdout };
 
 	out_table_row(table, (struct out_val[]){
 		{ .str = name }, { .u64 = b->wanted }, { .u64 = b->actual },
@@ -435,10 +423,7 @@ static void print_balloon(const struct args *args, const char *name, const struc
 		told(b, VIRTIO_BALLOON_S_CACHES), told(b, VIRTIO_BALLOON_S_MAJFLT),
 		told(b, VIRTIO_BALLOON_S_SWAP_IN), told(b, VIRTIO_BALLOON_S_SWAP_OUT),
 	});
-	if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
-	else
-		out_table_text(table, stdout);
+	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 }
 

@@ -32,16 +32,12 @@ static const struct out_col pool_cols[] = {
 static void print_pool(const struct args *args, const struct pool *pool)
 {
 	struct out_table *table = out_table_new(pool_cols, 3);
-	struct json json = { .f = stdout };
 
 	out_table_row(table, (struct out_val[]){
 		{ .u64 = pool->limit, .none = !pool->limit }, { .u64 = pool->used },
 		{ .u64 = pool->store },
 	});
-	if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
-	else
-		out_table_text(table, stdout);
+	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 }
 

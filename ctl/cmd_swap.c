@@ -88,7 +88,6 @@ static void read_swap(struct nlattr **tb, void *arg)
 static enum status swap_list(const struct args *args, const struct conn *conn)
 {
 	struct out_table *table = out_table_new(swap_cols, 3);
-	struct json json = { .f = stdout };
 	enum status status;
 	struct refusal e;
 
@@ -96,10 +95,8 @@ static enum status swap_list(const struct args *args, const struct conn *conn)
 			   table, &e);
 	if (status != STATUS_OK)
 		fail(NULL, "cannot look at swap", &e);
-	else if (args_has(args, "json"))
-		out_table_json(table, &json, NULL);
 	else
-		out_table_text(table, stdout);
+		out_table_print(table, args_has(args, "json"));
 	out_table_free(table);
 	return status;
 }

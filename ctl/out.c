@@ -155,6 +155,16 @@ void out_table_json(const struct out_table *t, struct json *j, const char *key)
 	json_close(j, ']');
 }
 
+void out_table_print(const struct out_table *t, bool json)
+{
+	struct json j = { .f = stdout };
+
+	if (json)
+		out_table_json(t, &j, NULL);
+	else
+		out_table_text(t, stdout);
+}
+
 void out_table_free(struct out_table *t)
 {
 	size_t i;

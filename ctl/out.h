@@ -40,6 +40,8 @@ void out_table_row(struct out_table *t, const struct out_val *vals);
 bool out_table_empty(const struct out_table *t);
 void out_table_text(const struct out_table *t, FILE *f);
 void out_table_json(const struct out_table *t, struct json *j, const char *key);
+/* To standard output, as the one or the other. */
+void out_table_print(const struct out_table *t, bool json);
 void out_table_free(struct out_table *t);
 
 /* One value as it stands in a table. @buf has TEXT_LEN bytes; may return @val->str. */

@@ -208,17 +208,20 @@ void aerie_map_raw(struct aerie_leaf *leaf)
 bool aerie_map_store(struct aerie_mem *mem, const struct aerie_leaf *leaf,
 		     const struct aerie_stored *stored)
 {
-	bool done;
+	bool done, due;
 
 	/* As soon as the slot names it, it may be brought back and be gone. */
 	count_stored(mem, stored, 1);
 	spin_lock(&mem->lock);
 	/* Who finds the slot stored sees this. */
+	due = mem->flush_due;
 	WRITE_ONCE(mem->flush_due, true);
 	done = cmpxchg(leaf->slot, leaf->val, stored_make(stored)) == leaf->val;
 	if (done) {
 		aerie_npt_unmap(&mem->npt, leaf->gfn << PAGE_SHIFT, false);
 		WRITE_ONCE(mem->generation, mem->generation + 1);
+	} else {
+		WRITE_ONCE(mem->flush_due, due);
 	}
 	spin_unlock(&mem->lock);
 	if (!done) {

@@ -5,8 +5,8 @@
  *
  * Who has marked a slot BUSY has what it names for itself, and may take its time. Others wait
  * for the slot to change. Who brings something back while processors may still have the
- * translation to where it was has them flushed first, as others are about to write to it where
- * it is then: mem->flush_due. What is read ahead takes memory only where there is room.
+ * translation to where it was (mem->flush_due) has them flushed first, as others are about to
+ * write to it where it is then. What is read ahead takes memory only where there is room.
  */
 #include <linux/mm.h>
 #include <linux/minmax.h>
@@ -99,9 +99,33 @@ static int run_read(struct run *run)
 	return aerie_store_load(run->stored[0], run->page[0]);
 }
 
-static int run_load(struct aerie_mem *mem, struct run *run)
+/*
+ * Nobody reads any more where it was, neither by a translation nor by having remembered the
+ * frame: from here on others may write to it where it is.
+ */
+static void flush_due(struct aerie_mem *mem)
+{
+	spin_lock(&mem->lock);
+	WRITE_ONCE(mem->generation, mem->generation + 1);
+	spin_unlock(&mem->lock);
+	aerie_mem_flush(mem);
+}
+
+/* The slots have their frames again. */
+static void run_publish(struct aerie_mem *mem, struct run *run)
 {
 	unsigned int i;
+
+	for (i = 0; i < run->nr; i++) {
+		slot_release(run->slot[i], leaf_make(run->page[i], 0));
+		count_stored(mem, run->stored[i], -1);
+		aerie_store_free(run->stored[i]);
+		count_own(mem, 1);
+	}
+}
+
+static int run_load(struct aerie_mem *mem, struct run *run)
+{
 	int err = run_read(run);
 
 	if (err) {
@@ -109,13 +133,8 @@ static int run_load(struct aerie_mem *mem, struct run *run)
 		return err;
 	}
 	if (READ_ONCE(mem->flush_due))
-		aerie_mem_flush(mem);
-	for (i = 0; i < run->nr; i++) {
-		slot_release(run->slot[i], leaf_make(run->page[i], 0));
-		count_stored(mem, run->stored[i], -1);
-		aerie_store_free(run->stored[i]);
-		count_own(mem, 1);
-	}
+		flush_due(mem);
+	run_publish(mem, run);
 	atomic_long_add(run->nr, &mem->loaded);
 	return 0;
 }
@@ -183,20 +202,17 @@ void aerie_map_return(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 
 void aerie_map_fresh(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 {
-	struct page *page;
+	struct run run = {};
 	struct place at;
 
 	map_walk(mem, gfn, &at);
-	if (!(at.val & SLOT_STORED) || at.val & SLOT_BUSY || READ_ONCE(mem->flush_due))
+	if (!(at.val & SLOT_STORED) || at.val & SLOT_BUSY ||
+	    run_add(mem, &run, at.slot, at.val, gfp))
 		return;
-	page = frame_for(mem, gfp, false, true);
-	if (!page)
-		return;
-	if (cmpxchg(at.slot, at.val, leaf_make(page, 0)) != at.val) {
-		aerie_frame_free(page, false, false);
+	if (READ_ONCE(mem->flush_due)) {
+		run_drop(&run);
 		return;
 	}
-	count_own(mem, 1);
-	count_stored(mem, slot_stored(at.val), -1);
-	aerie_store_free(slot_stored(at.val));
+	clear_page(page_address(run.page[0]));
+	run_publish(mem, &run);
 }

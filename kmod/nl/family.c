@@ -331,6 +331,17 @@ int aerie_nl_refuse(struct genl_info *info, int err, const struct aerie_why *why
 	return err;
 }
 
+int aerie_nl_answer(struct genl_info *info, struct sk_buff *msg, void *hdr, int err,
+		    const struct aerie_why *why)
+{
+	if (err) {
+		nlmsg_free(msg);
+		return aerie_nl_refuse(info, err, why);
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
 struct aerie_vm *aerie_nl_vm(struct genl_info *info)
 {
 	struct aerie_why why = { .msg = "no such VM", .attr = AERIE_A_NAME };

@@ -23,6 +23,10 @@ extern struct genl_family aerie_nl_family;
  */
 int aerie_nl_refuse(struct genl_info *info, int err, const struct aerie_why *why);
 
+/* Send @msg, which may be NULL after an error, where @err is 0; else free it and refuse. */
+int aerie_nl_answer(struct genl_info *info, struct sk_buff *msg, void *hdr, int err,
+		    const struct aerie_why *why);
+
 /**
  * aerie_nl_vm() - the VM a request names
  * @info: the request; its policy has AERIE_A_NAME

@@ -59,10 +59,5 @@ int aerie_nl_mem_map(struct sk_buff *skb, struct genl_info *info)
 	if (msg)
 		err = map_look(msg, vm, start, &why);
 	aerie_vm_put(vm);
-	if (err) {
-		nlmsg_free(msg);
-		return aerie_nl_refuse(info, err, &why);
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+	return aerie_nl_answer(info, msg, hdr, err, &why);
 }

@@ -135,6 +135,7 @@ int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *limit = info->attrs[AERIE_A_POOL_LIMIT];
+	struct aerie_why why = {};
 	struct sk_buff *msg;
 	int err = 0;
 	void *hdr;
@@ -145,16 +146,11 @@ int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 	if (limit)
 		err = aerie_pool_set_limit(nla_get_u64(limit));
 	if (err == -ENOENT)
-		NL_SET_ERR_MSG_ATTR(info->extack, limit, NO_STORE);
+		aerie_refuse(&why, err, AERIE_A_POOL_LIMIT, NO_STORE);
 	err = err ?: put_u64(msg, AERIE_A_POOL_LIMIT, aerie_pool_limit()) ?:
 		     put_u64(msg, AERIE_A_POOL_USED, aerie_pool_used()) ?:
 		     put_u64(msg, AERIE_A_POOL_STORE, aerie_pool_stored());
-	if (err) {
-		nlmsg_free(msg);
-		return err;
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+	return aerie_nl_answer(info, msg, hdr, err, &why);
 }
 
 /* cb->args[0] is the lowest id not told yet: VMs that come and go do no harm. */
@@ -288,10 +284,5 @@ int aerie_nl_balloon_set(struct sk_buff *skb, struct genl_info *info)
 	if (!err && balloon.has_stats)
 		err = nla_put(msg, AERIE_A_BALLOON_STATS, sizeof(balloon.stats), balloon.stats) ?:
 		      put_u64(msg, AERIE_A_BALLOON_AGE, balloon.stats_age_ns);
-	if (err) {
-		nlmsg_free(msg);
-		return aerie_nl_refuse(info, err, &why);
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+	return aerie_nl_answer(info, msg, hdr, err, &why);
 }

@@ -105,10 +105,5 @@ int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info)
 		err = put_cost(msg, vm, info->attrs[AERIE_A_VCPU_ID], &why);
 	kfree(stats);
 	aerie_vm_put(vm);
-	if (err) {
-		nlmsg_free(msg);
-		return aerie_nl_refuse(info, err, &why);
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+	return aerie_nl_answer(info, msg, hdr, err, &why);
 }

@@ -5,8 +5,8 @@
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
-# shellcheck source=tests/lib/ctl.sh
-. "$lib/ctl.sh"
+# shellcheck source=tests/lib/memory.sh
+. "$lib/memory.sh"
 need_guest
 # Nobody else gives memory back meanwhile: the scanner finds zeroes.
 budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
@@ -15,22 +15,11 @@ aerie share --budget 0 >/dev/null
 plan 21
 
 v=$(vm a)
-MB=1048576
-# number COMMAND KEY: from the VM's JSON.
-number() {
-	aerie "$1" "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$2\": *\\([0-9]*\\).*/\\1/p"
-}
 resident() {
-	number mem resident
+	number resident
 }
 ballooned() {
-	[ "$(number balloon ballooned)" = $(($1 * MB)) ]
-}
-say() {
-	echo "$1" >"/dev/$(field "$v" tty)"
-}
-said() {
-	soon 60 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
+	[ "$(number ballooned balloon)" = $(($1 * MB)) ]
 }
 
 check "create" aerie create -q "$v" -m 160M -k "$KERNEL" -i "$INITRD" -a "$APPEND"
@@ -40,24 +29,23 @@ check "one is enough" says 1 "balloon: the VM has a balloon" aerie attach "$v" b
 check "more than the VM has is refused" says 1 "the VM has less memory than that" \
 	aerie balloon "$v" 161M
 check "what is no size, too" says 2 "'much' is no size" aerie balloon "$v" much
-check "nothing is wanted yet" [ "$(number balloon wanted)" = 0 ]
+check "nothing is wanted yet" [ "$(number wanted balloon)" = 0 ]
 watch "$v"
 check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 
 aerie balloon "$v" | sed "s/^/# /"
 guest_total() {
-	[ "$(number balloon total)" -gt $((96 * MB)) ] && [ "$(number balloon total)" -le $((160 * MB)) ]
+	[ "$(number total balloon)" -gt $((96 * MB)) ] && [ "$(number total balloon)" -le $((160 * MB)) ]
 }
 check "the guest says how much memory it has" soon 10 guest_total
-free=$(number balloon free)
+free=$(number free balloon)
 
 # Touch memory and free it: the guest holds it, the host has to give it.
-stty raw -echo <"/dev/$(field "$v" tty)"
 say "dd if=/dev/zero bs=1M count=48 2>/dev/null | tr '\\0' x >/tmp/x; echo fil''led"
 check "it fills memory" said filled
 less_free() {
-	[ "$(number balloon free)" -lt $((free - 32 * MB)) ]
+	[ "$(number free balloon)" -lt $((free - 32 * MB)) ]
 }
 check "and says that it has less free" soon 10 less_free
 full=$(resident)
@@ -69,7 +57,7 @@ less() {
 	[ "$(resident)" -lt "$1" ]
 }
 reports() {
-	[ "$(number balloon reported)" -gt "$1" ]
+	[ "$(number reported balloon)" -gt "$1" ]
 }
 check "and reports that as free" soon 40 reports $((4 * MB))
 check "so that the host has it" soon 40 less $((full - 4 * MB))

@@ -5,12 +5,10 @@
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
-# shellcheck source=tests/lib/ctl.sh
-. "$lib/ctl.sh"
+# shellcheck source=tests/lib/memory.sh
+. "$lib/memory.sh"
 need_guest
-modprobe -a zsmalloc lz4 2>/dev/null
-[ -d /sys/module/zsmalloc ] || skip_all "this kernel has no zsmalloc"
-MB=1048576
+need_store
 mkdir "$SCRATCH/cgroup"
 if ! mount -t cgroup2 none "$SCRATCH/cgroup" 2>/dev/null ||
 	! echo +memory 2>/dev/null >"$SCRATCH/cgroup/cgroup.subtree_control"; then
@@ -23,20 +21,11 @@ echo $((80 * MB)) >"$group/memory.max"
 plan 11
 
 v=$(vm a)
-number() {
-	aerie mem "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"
-}
 paid() {
 	cat "$group/memory.current"
 }
 paid_at_most() {
 	[ "$(paid)" -le "$1" ]
-}
-say() {
-	echo "$1" >"/dev/$(field "$v" tty)"
-}
-said() {
-	soon 90 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
 }
 figures() {
 	echo "# $1: resident $(number resident) stored $(number stored) loaded $(number loaded)," \
@@ -53,10 +42,9 @@ check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 figures up
 check "its memory is paid for" [ "$(paid)" -ge "$(number resident)" ]
-stty raw -echo <"/dev/$(field "$v" tty)"
 say "seq 1 6000000 >/tmp/x; md5sum </tmp/x | sed 's/^/su''m /'"
 check "it uses more than the group may have" said "sum [0-9a-f]*  -"
-sum=$(tr -d '\r' <"$SCRATCH/$v.log" | sed -n 's/.*sum \([0-9a-f]*  -\)$/\1/p' | tail -n 1)
+sum=$(summed)
 figures full
 check "which is not more than that" paid_at_most $((80 * MB))
 check "as some of it has left memory" [ "$(number stored)" -gt $((4 * MB)) ]

@@ -5,11 +5,10 @@
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
-# shellcheck source=tests/lib/ctl.sh
-. "$lib/ctl.sh"
+# shellcheck source=tests/lib/memory.sh
+. "$lib/memory.sh"
 need_guest
-modprobe -a zsmalloc lz4 2>/dev/null
-[ -d /sys/module/zsmalloc ] || skip_all "this kernel has no zsmalloc"
+need_store
 # Nobody else gives memory back meanwhile: the scanner finds zeroes.
 budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
 on_exit "destroy_mine; aerie pool --limit 0 >/dev/null; aerie share --budget $budget >/dev/null"
@@ -17,29 +16,11 @@ aerie share --budget 0 >/dev/null
 plan 30
 
 v=$(vm a)
-MB=1048576
-# number KEY: from the VM's JSON.
-number() {
-	aerie mem "$v" --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"
-}
 pool() {
 	aerie pool --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"
 }
-# resident_at_most, stored_at_least MIB
-resident_at_most() {
-	[ "$(number resident)" -le $(($1 * MB)) ]
-}
-stored_at_least() {
-	[ "$(number stored)" -ge $(($1 * MB)) ]
-}
 used_at_most() {
 	[ "$(pool used)" -le $(($1 * MB)) ]
-}
-say() {
-	echo "$1" >"/dev/$(field "$v" tty)"
-}
-said() {
-	soon 90 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
 }
 figures() {
 	echo "# $1: resident $(number resident) stored $(number stored) packed $(number packed)" \
@@ -59,24 +40,23 @@ watch "$v"
 check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 
-stty raw -echo <"/dev/$(field "$v" tty)"
 say "seq 1 3000000 >/tmp/x; md5sum </tmp/x | sed 's/^/su''m /'"
 check "it fills memory" said "sum [0-9a-f]*  -"
-sum=$(tr -d '\r' <"$SCRATCH/$v.log" | sed -n 's/.*sum \([0-9a-f]*  -\)$/\1/p' | tail -n 1)
+sum=$(summed)
 full=$(number resident)
 figures full
 check "which the host gives" [ "$full" -gt $((56 * MB)) ]
 
 check "it is to have less" aerie mem "$v" --limit 48M
-check "what it has more leaves memory" soon 60 resident_at_most 48
+check "what it has more leaves memory" soon 60 at_most resident 48
 figures limited
-check "and is stored" stored_at_least 8
+check "and is stored" at_least stored 8
 check "compressed" [ "$(number packed)" -lt "$(($(number stored) / 2))" ]
 say "md5sum </tmp/x | sed 's/^/aga''in /'"
 check "the guest finds what it had" said "again $sum"
 figures read
 check "having it brought back" [ "$(number loaded)" -gt 1000 ]
-check "within its limit" soon 30 resident_at_most 48
+check "within its limit" soon 30 at_most resident 48
 
 check "without one" aerie mem "$v" --limit 0 --reserve 100M
 say "md5sum </tmp/x | sed 's/^/thi''rd /'"
@@ -97,9 +77,6 @@ check "and nothing is lost" said "fourth $sum"
 # There is nothing to be gained of what cannot be compressed.
 check "a guest that needs more than it may have" aerie mem "$v" --limit 24M
 say "dd if=/dev/urandom of=/tmp/y bs=1M count=60"
-stopped() {
-	[ "$(field "$v" state)" = stopped ]
-}
 check "is stopped" soon 120 stopped
 check "with the reason" eval "field '$v' reason | grep -q 'the host has no memory for guest page'"
 check "and is destroyed" aerie destroy -q "$v"

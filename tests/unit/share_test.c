@@ -293,6 +293,8 @@ static void batches(void)
 	scanning = false;
 	shim_fail_alloc = 0;
 	aerie_share_unlock();
+	for (i = 0; i < MEMS; i++)
+		EXPECT(!vms[i].mem.flush_due);
 }
 
 static void verify(struct vm *vm)

@@ -561,6 +561,7 @@ static inline u64 hash_64(u64 v, unsigned int bits)
 #define kvcalloc kcalloc
 #define page_address(p) ((void *)(p))
 #define copy_page(to, from) memcpy(to, from, PAGE_SIZE)
+#define clear_page(p)	memset(p, 0, PAGE_SIZE)
 static inline void *memchr_inv(const void *p, int c, size_t n)
 {
 	for (; n; n--, p = (const u8 *)p + 1)
