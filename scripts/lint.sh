@@ -1,7 +1,7 @@
 #!/bin/bash
 # Static checks, in KTAP: W=1 and sparse on the supported kernels, headers that
-# compile alone, include rules between folders, checkpatch, shellcheck. None passes
-# because it found nothing to look at.
+# compile alone, include rules between folders, names of tests, checkpatch, shellcheck.
+# None passes because it found nothing to look at.
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -131,6 +131,15 @@ mitigations_listed() {
 	result $? "kmod/README.md lists every mitigation" "$log"
 }
 
+# The kernel's runner has all tests in one folder.
+test_names() {
+	local log=$out/tests
+
+	tracked 'tests/*_test.sh' | sed 's|.*/||' | sort | uniq -d >"$log"
+	[ ! -s "$log" ]
+	result $? "no two tests have one name" "$log"
+}
+
 tracked >/dev/null || exit
 echo "TAP version 14"
 if [ -n "$modules" ]; then
@@ -150,6 +159,7 @@ forbid boot 'core/|vmx/|svm/|nl/|backend\.h' 'knows guest memory only'
 forbid state 'core/|dev/|mm/|aerie\.h|backend\.h' 'knows records only'
 forbid nl 'vmx/|svm/|mm/map\.h|core/core\.h' 'asks the core through control.h'
 mitigations_listed
+test_names
 
 if command -v shellcheck >/dev/null; then
 	mapfile -t scripts < <(shell_scripts)
