@@ -116,6 +116,28 @@ static bool page_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t
 	return found;
 }
 
+/* Context and errors as aerie_map_own(). @whole: the page is about to be written as a whole. */
+static int page_own(struct aerie_mem *mem, gpa_t gpa, bool whole, gfp_t gfp)
+{
+	struct aerie_frame_ref ref;
+	int err, entered = aerie_map_enter();
+
+	if (whole)
+		aerie_map_fresh(mem, gpa >> PAGE_SHIFT, gfp);
+	err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+	aerie_map_leave(entered);
+	return err;
+}
+
+static int page_load(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
+{
+	int err, entered = aerie_map_enter();
+
+	err = aerie_map_load(mem, gpa >> PAGE_SHIFT, gfp);
+	aerie_map_leave(entered);
+	return err;
+}
+
 int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_t gfp)
 {
 	/* The common case: what there is can only be RAM. */
@@ -128,7 +150,7 @@ int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_
 		enum found found;
 
 		while ((found = page_read(mem, gpa, buf, n)) == FOUND_STORED) {
-			int err = aerie_map_load(mem, gpa >> PAGE_SHIFT, gfp);
+			int err = page_load(mem, gpa, gfp);
 
 			if (err)
 				return err;
@@ -144,7 +166,6 @@ int aerie_mem_read(struct aerie_mem *mem, gpa_t gpa, void *buf, size_t len, gfp_
 
 int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t len, gfp_t gfp)
 {
-	struct aerie_frame_ref ref;
 	int err;
 
 	if (!aerie_mem_is_ram(mem, gpa, len))
@@ -153,9 +174,7 @@ int aerie_mem_write(struct aerie_mem *mem, gpa_t gpa, const void *buf, size_t le
 		size_t n = page_rest(gpa, len);
 
 		while (!page_write(mem, gpa, buf, n)) {
-			if (n == PAGE_SIZE)
-				aerie_map_fresh(mem, gpa >> PAGE_SHIFT, gfp);
-			err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+			err = page_own(mem, gpa, n == PAGE_SIZE, gfp);
 			if (err)
 				return err;
 		}
@@ -196,7 +215,6 @@ static int page_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size, u64
 int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
 		      u64 *old, u64 new, gfp_t gfp)
 {
-	struct aerie_frame_ref ref;
 	int done, err;
 
 	if (gpa & (size - 1))
@@ -209,7 +227,7 @@ int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
 		rcu_read_unlock();
 		if (done != -EAGAIN)
 			return done;
-		err = aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+		err = page_own(mem, gpa, false, gfp);
 		if (err)
 			return err;
 	}
@@ -217,11 +235,9 @@ int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
 
 int aerie_mem_populate(struct aerie_mem *mem, gpa_t gpa, gfp_t gfp)
 {
-	struct aerie_frame_ref ref;
-
 	if (!aerie_mem_is_ram(mem, gpa, 1))
 		return -EFAULT;
-	return aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref);
+	return page_own(mem, gpa, false, gfp);
 }
 
 void *aerie_mem_kaddr(struct aerie_mem *mem, gpa_t gpa)
@@ -260,8 +276,7 @@ int aerie_mem_span(struct aerie_mem *mem, gpa_t gpa, bool write, void **addr, si
 			ref.large = false;
 			break;
 		}
-		err = write ? aerie_map_own(mem, gpa >> PAGE_SHIFT, gfp, &ref) :
-			      aerie_map_load(mem, gpa >> PAGE_SHIFT, gfp);
+		err = write ? page_own(mem, gpa, false, gfp) : page_load(mem, gpa, gfp);
 		if (err)
 			return err;
 	}

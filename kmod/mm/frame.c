@@ -64,6 +64,7 @@ void aerie_mm_exit(void)
 	aerie_pool_stop();
 	aerie_share_stop();
 	aerie_reclaim_free();
+	aerie_collapse_free();
 	aerie_share_free();
 	aerie_shared_exit();
 	aerie_store_close();

@@ -9,16 +9,6 @@
 #include <linux/sched.h>
 #include "mm/slot.h"
 
-static void leaf_set(struct aerie_leaf *leaf, gfn_t gfn, u64 *slot, u64 val, unsigned int level)
-{
-	*leaf = (struct aerie_leaf){
-		.gfn = gfn, .slot = slot, .val = val,
-		.page = val & SLOT_LEAF ? leaf_page(val) : NULL,
-		.large = level == 2, .own = leaf_own(val), .stored = val & SLOT_STORED,
-		.raw = level == 1 && leaf_own(val) && val & SLOT_RAW,
-	};
-}
-
 bool aerie_map_next_in(const struct aerie_mem *mem, gfn_t gfn, gfn_t end, struct aerie_leaf *leaf)
 {
 	struct place at;

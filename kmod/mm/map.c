@@ -43,6 +43,9 @@
  * A 2 MiB frame is tried where the whole aligned 2 MiB is RAM and nothing below is
  * filled yet; clearing it is long work, so the atomic path leaves it to the sleeping one.
  *
+ * 512 own frames can become one of 2 MiB again (collapse.c), with nobody writing meanwhile: its
+ * leaf takes the place of the node, which is freed when all have left who have entered.
+ *
  * Locks: mem->lock (spinlock) is the innermost, nothing is taken inside it but the page
  * allocator's own; interrupts may be on or off, no handler takes it.
  */
@@ -51,11 +54,29 @@
 #include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/srcu.h>
 #include "mm/slot.h"
 
 static bool large_pages = true;
 module_param(large_pages, bool, 0644);
 MODULE_PARM_DESC(large_pages, "hold guest memory in 2 MiB frames where it fits");
+
+DEFINE_STATIC_SRCU(walkers);
+
+int aerie_map_enter(void) __acquires(&walkers)
+{
+	return srcu_read_lock(&walkers);
+}
+
+void aerie_map_leave(int entered) __releases(&walkers)
+{
+	srcu_read_unlock(&walkers, entered);
+}
+
+void aerie_map_wait(void)
+{
+	synchronize_srcu_expedited(&walkers);
+}
 
 bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref)
 {
@@ -89,8 +110,7 @@ bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref
 	return true;
 }
 
-/* May the 2 MiB around @gfn be one frame: RAM from end to end? */
-static bool large_fits(const struct aerie_mem *mem, gfn_t gfn)
+bool aerie_map_large_fits(const struct aerie_mem *mem, gfn_t gfn)
 {
 	gpa_t start = (gfn & ~(gfn_t)(AERIE_LARGE_PAGES - 1)) << PAGE_SHIFT;
 
@@ -134,7 +154,7 @@ static __always_inline int slot_fill(struct aerie_mem *mem, gfn_t gfn, struct pl
 		page = frame_for(mem, gfp, false, true);
 		if (!page)
 			return -ENOMEM;
-	} else if (at->level == 2 && large_fits(mem, gfn)) {
+	} else if (at->level == 2 && aerie_map_large_fits(mem, gfn)) {
 		if (gfp != GFP_KERNEL)
 			return -EAGAIN;
 		page = frame_for(mem, gfp, true, true);
@@ -262,7 +282,7 @@ int aerie_map_own(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp, struct aerie_fram
 /* May an empty slot become a zero frame? Else it takes a node. */
 static bool zero_fits(const struct aerie_mem *mem, gfn_t gfn, unsigned int level)
 {
-	return level == 1 || (level == 2 && aerie_frame_zero(true) && large_fits(mem, gfn));
+	return level == 1 || (level == 2 && aerie_frame_zero(true) && aerie_map_large_fits(mem, gfn));
 }
 
 int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)

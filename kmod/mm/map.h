@@ -77,6 +77,16 @@ bool aerie_map_find(const struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_r
 bool aerie_map_find_own(struct aerie_mem *mem, gfn_t gfn, struct aerie_frame_ref *ref);
 
 /*
+ * Slots that are found stay slots from aerie_map_enter() to aerie_map_leave(), or in a
+ * read-side section of RCU: what the three calls below need where preemption is on. Context:
+ * any; who sleeps in between waits for nothing that waits for share_lock.
+ */
+int aerie_map_enter(void);
+void aerie_map_leave(int entered);
+/* Wait until all have left who had entered. May sleep. */
+void aerie_map_wait(void);
+
+/*
  * Give @gfn, which is RAM, a frame of its own with the content it has.
  * Context: any with GFP_NOWAIT: then @ref is good while preemption stays off. Else may
  * sleep: what @ref tells has then to be found again.
@@ -94,6 +104,9 @@ int aerie_map_reach(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
  * Return: 0, -EAGAIN.
  */
 int aerie_map_show(struct aerie_mem *mem, gfn_t gfn);
+
+/* May the 2 MiB around @gfn be one frame: RAM from end to end? Context: any. */
+bool aerie_map_large_fits(const struct aerie_mem *mem, gfn_t gfn);
 
 /* Have the 4 KiB pages of @gfn's 2 MiB frame counted one by one. Context: any. */
 void aerie_map_count(struct aerie_mem *mem, gfn_t gfn);
@@ -314,6 +327,13 @@ int aerie_npt_map(struct aerie_npt *npt, gpa_t gpa, u64 pfn, bool large, bool wr
  * Return: true where something was mapped, so that translations have to be flushed.
  */
 bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large);
+
+/*
+ * Take the table of the 2 MiB around @gpa, which maps nothing, out: a large page can be there.
+ * Context: mem->lock. Return: the table, to be freed with free_page() when translations have
+ * been flushed and a grace period of aerie_map_wait() and of RCU has passed; or NULL.
+ */
+void *aerie_npt_cut(struct aerie_npt *npt, gpa_t gpa);
 
 /*
  * Has the page of @gpa, or the 2 MiB around it, been written through the table since this

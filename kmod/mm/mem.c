@@ -130,12 +130,30 @@ static bool takes_frame(struct aerie_mem *mem, gfn_t gfn, bool write)
 	return !found;
 }
 
-int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
+/* Make what it takes, and map; without sleep it is for reading. */
+static int fault_slow(struct aerie_mem *mem, gpa_t gpa, bool write, gfp_t gfp)
 {
-	const bool write = acc & AERIE_ACC_WRITE;
 	const gfn_t gfn = gpa >> PAGE_SHIFT;
 	struct aerie_frame_ref ref;
 	int err;
+
+	do {
+		ref.large = true;
+		err = write ? aerie_map_own(mem, gfn, gfp, &ref) : aerie_map_reach(mem, gfn, gfp);
+		err = err ?: aerie_npt_reach(&mem->npt, gpa, ref.large, gfp);
+		if (err)
+			return err;
+		rcu_read_lock();
+		err = fault_once(mem, gpa, write);
+		rcu_read_unlock();
+	} while (err && gfp == GFP_KERNEL);
+	return err;
+}
+
+int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
+{
+	const bool write = acc & AERIE_ACC_WRITE;
+	int err, entered;
 
 	if (!aerie_mem_is_ram(mem, gpa, 1))
 		return -EFAULT;
@@ -144,19 +162,17 @@ int aerie_mem_fault(struct aerie_mem *mem, gpa_t gpa, u32 acc, gfp_t gfp)
 		if (likely(!err) || write)
 			return err;
 	}
-	err = gfp == GFP_KERNEL && takes_frame(mem, gfn, write) ? aerie_pool_room(mem) : 0;
-	if (err)
-		return err;
-	do {
-		ref.large = true;
-		err = write ? aerie_map_own(mem, gfn, gfp, &ref) : aerie_map_reach(mem, gfn, gfp);
-		err = err ?: aerie_npt_reach(&mem->npt, gpa, ref.large, gfp);
+	if (gfp == GFP_KERNEL && takes_frame(mem, gpa >> PAGE_SHIFT, write)) {
+		err = aerie_pool_room(mem);
 		if (err)
-			return err == -ENOMEM && gfp == GFP_KERNEL ? aerie_pool_failed(mem) : err;
-		rcu_read_lock();
-		err = fault_once(mem, gpa, write);
-		rcu_read_unlock();
-	} while (err && gfp == GFP_KERNEL);
-	aerie_pool_got(mem);
+			return err;
+	}
+	entered = aerie_map_enter();
+	err = fault_slow(mem, gpa, write, gfp);
+	aerie_map_leave(entered);
+	if (err == -ENOMEM && gfp == GFP_KERNEL)
+		return aerie_pool_failed(mem);
+	if (!err)
+		aerie_pool_got(mem);
 	return err;
 }

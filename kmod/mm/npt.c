@@ -9,7 +9,8 @@
  * held, and unmapped (map.c says when). Filling an empty entry or allowing more needs no
  * flush on either vendor: a processor that faults by what its TLB still has of an entry
  * drops that. The scanner (share.c) clears dirty bits and protects against writes.
- * Tables stay until all are dropped. Entry formats are aerie_pte_ops.
+ * Tables stay until all are dropped, or until one is cut for a large page (collapse.c).
+ * Entry formats are aerie_pte_ops.
  */
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -213,6 +214,20 @@ bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large)
 		if (READ_ONCE(p[i]))
 			mapped |= !!xchg(&p[i], 0);
 	return mapped;
+}
+
+void *aerie_npt_cut(struct aerie_npt *npt, gpa_t gpa)
+{
+	u64 *p = pte_find(npt, gpa, 2, 0), pte;
+
+	if (npt->ops->no_large || IS_ERR_OR_NULL(p))
+		return NULL;
+	pte = READ_ONCE(*p);
+	if (!is_table(npt, pte, 2))
+		return NULL;
+	WRITE_ONCE(*p, 0);
+	atomic_long_dec(&npt->tables);
+	return npt_table(npt, pte);
 }
 
 static void pte_change(u64 *p, u64 (*change)(u64 pte))

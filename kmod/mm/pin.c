@@ -43,7 +43,7 @@ int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct 
 {
 	struct aerie_frame_ref ref;
 	bool pinned, stored = false;
-	int err;
+	int err, entered;
 
 	seg->bv_offset = gpa & (PAGE_SIZE - 1);
 	for (;;) {
@@ -56,10 +56,12 @@ int aerie_mem_pin(struct aerie_mem *mem, gpa_t gpa, u32 len, bool write, struct 
 			return -EFAULT;
 		if (!write && !stored)
 			break;
+		entered = aerie_map_enter();
 		if (write && !seg->bv_offset && len >= PAGE_SIZE)
 			aerie_map_fresh(mem, gpa >> PAGE_SHIFT, GFP_KERNEL);
 		err = write ? aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_KERNEL, &ref) :
 			      aerie_map_load(mem, gpa >> PAGE_SHIFT, GFP_KERNEL);
+		aerie_map_leave(entered);
 		if (err)
 			return err;
 	}

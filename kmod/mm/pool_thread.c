@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The thread that makes room in the pool and counts the ages of its frames; and the host's
- * shrinker, which asks it to.
+ * The thread of the pool, which makes room in it, counts the ages of its frames and makes
+ * large ones; and the host's shrinker, which asks it for room.
  *
  * The shrinker itself frees nothing: it is called by whoever needs memory, also by who holds
  * memory of guests or a lock that the thread's work waits for.
@@ -100,13 +100,14 @@ static void make_rooms(void)
 		schedule_timeout_idle(msecs_to_jiffies(STUCK_MS));
 }
 
-static void count_ages(void)
+/* A round of @batch over all memory. */
+static void go_round(bool (*batch)(void))
 {
 	bool more;
 
 	do {
 		aerie_share_lock();
-		more = aerie_age_batch();
+		more = batch();
 		aerie_share_unlock();
 		cond_resched();
 	} while (more && !kthread_should_stop());
@@ -120,7 +121,8 @@ static int pool_run(void *unused)
 		unsigned int secs = READ_ONCE(age_seconds);
 
 		if (secs && time_after_eq(jiffies, next)) {
-			count_ages();
+			go_round(aerie_age_batch);
+			go_round(aerie_collapse_batch);
 			next = jiffies + min(secs, 3600u) * HZ;
 		}
 		rest(1000);

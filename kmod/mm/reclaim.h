@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Between what takes frames out of memory, what counts their ages, and their thread. */
+/* Between what works on the pool's frames (their ages, their size, their leaving) and its thread. */
 #ifndef AERIE_MM_RECLAIM_H
 #define AERIE_MM_RECLAIM_H
 
@@ -20,12 +20,17 @@ enum aerie_reclaim aerie_reclaim_batch(void);
 /* Count the ages of the next frames. False at the end of a round over all memory. */
 bool aerie_age_batch(void);
 
+/* Make 2 MiB frames of the next 4 KiB ones. False at the end of a round. */
+bool aerie_collapse_batch(void);
+
 /* @mem is about to go. */
 void aerie_reclaim_leave(struct aerie_mem *mem);
 void aerie_age_leave(struct aerie_mem *mem);
+void aerie_collapse_leave(struct aerie_mem *mem);
 void aerie_swap_leave(struct aerie_mem *mem);
 
 /* Give back what batches have left. No VM is left, and no thread. */
 void aerie_reclaim_free(void);
+void aerie_collapse_free(void);
 
 #endif

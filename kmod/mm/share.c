@@ -160,6 +160,7 @@ void aerie_share_leave(struct aerie_mem *mem)
 	}
 	aerie_reclaim_leave(mem);
 	aerie_age_leave(mem);
+	aerie_collapse_leave(mem);
 	aerie_swap_leave(mem);
 	list_del(&mem->share_node);
 	for (i = 0; i < nr_hints; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The slots of the gfn map: for map.c, which says what they mean, and leaf.c. */
+/* The slots of the gfn map: for map.c, which says what they mean, and who changes them. */
 #ifndef AERIE_MM_SLOT_H
 #define AERIE_MM_SLOT_H
 
@@ -65,6 +65,17 @@ static __always_inline void map_walk(const struct aerie_mem *mem, gfn_t gfn, str
 	}
 }
 
+/* The slot that has, or may have, the node of @gfn's 4 KiB frames. Its nodes are there. */
+static inline u64 *map_slot_above(const struct aerie_mem *mem, gfn_t gfn)
+{
+	struct aerie_map_node *node = mem->map;
+	unsigned int level;
+
+	for (level = MAP_LEVELS; level > 2; level--)
+		node = slot_node(READ_ONCE(node->slot[slot_index(gfn, level)]));
+	return &node->slot[slot_index(gfn, 2)];
+}
+
 /* A leaf of content that is not in memory. */
 static inline u64 stored_make(const struct aerie_stored *stored)
 {
@@ -114,6 +125,17 @@ static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct a
 static inline bool leaf_own(u64 slot)
 {
 	return (slot & (SLOT_LEAF | SLOT_MANY)) == SLOT_LEAF;
+}
+
+static inline void leaf_set(struct aerie_leaf *leaf, gfn_t gfn, u64 *slot, u64 val,
+			    unsigned int level)
+{
+	*leaf = (struct aerie_leaf){
+		.gfn = gfn, .slot = slot, .val = val,
+		.page = val & SLOT_LEAF ? leaf_page(val) : NULL,
+		.large = level == 2, .own = leaf_own(val), .stored = val & SLOT_STORED,
+		.raw = level == 1 && leaf_own(val) && val & SLOT_RAW,
+	};
 }
 
 static inline unsigned long level_pages(unsigned int level)

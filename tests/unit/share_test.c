@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -46,7 +46,8 @@ static u64 seed;
 static bool quiet;		/* nobody interferes */
 static unsigned int depth;	/* of operations: a flush within one is that of a break */
 static bool busy;		/* in one: nobody may wait for another */
-static unsigned long shares, breaks, faults, loads;
+static bool collapsing;		/* slots may be BUSY while translations are flushed */
+static unsigned long shares, breaks, faults, loads, collapses;
 
 static u64 rnd(u64 n)
 {
@@ -120,7 +121,7 @@ static void flush(struct aerie_mem *mem)
 	bool was = busy;
 	unsigned int i;
 
-	busy = depth;
+	busy = depth || collapsing;
 	for (i = quiet || was || rnd(2) ? 0 : rnd(12); i; i--)
 		one_op();
 	busy = was;
@@ -259,6 +260,44 @@ void shim_locking(void)
 		return;
 	for (i = 1 + rnd(8); i; i--)
 		one_op();
+}
+
+/* All of 2 MiB is a VM's own, as far as memory suffices. */
+static void own_all(struct vm *vm)
+{
+	gpa_t gpa = (2 + 2 * rnd(2)) << 20, end = gpa + AERIE_LARGE_BYTES;
+	u64 val = rnd(4);
+
+	depth++;
+	for (; gpa < end; gpa += PAGE_SIZE)
+		if (!aerie_mem_write(&vm->mem, gpa, &val, 8, GFP_KERNEL))
+			memcpy(vm->model + gpa, &val, 8);
+	depth--;
+}
+
+static long large_pages(void)
+{
+	long sum = 0;
+	int i;
+
+	for (i = 0; i < MEMS; i++)
+		sum += atomic_long_read(&vms[i].mem.large);
+	return sum;
+}
+
+static void collapse(void)
+{
+	long large = large_pages();
+
+	aerie_share_lock();
+	scanning = true;
+	collapsing = true;
+	while (aerie_collapse_batch())
+		;
+	collapsing = false;
+	scanning = false;
+	aerie_share_unlock();
+	collapses += large_pages() > large;
 }
 
 static void batches(void)
@@ -423,6 +462,10 @@ TEST(anything_in_any_order)
 			one_op();
 			if (!rnd(6))
 				batches();
+			if (!rnd(100)) {
+				own_all(some_vm());
+				collapse();
+			}
 			if (!rnd(4000))
 				vm_clear(some_vm());
 			if (!rnd(3000))
@@ -433,8 +476,9 @@ TEST(anything_in_any_order)
 		teardown();
 	}
 	shim_hash_shift = 0;
-	printf("# %lu pages shared at the end, %lu broken, %lu brought back, %lu faults\n", shares,
-	       breaks, loads, faults);
+	printf("# %lu pages shared at the end, %lu broken, %lu brought back, %lu faults, %lu collapses\n",
+	       shares, breaks, loads, faults, collapses);
+	EXPECT(collapses > 20);
 	EXPECT(loads > 1000);
 	EXPECT(shares > 100);
 	EXPECT(breaks > 1000);
