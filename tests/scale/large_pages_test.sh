@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest memory in pages of 2 MiB, where the module's parameter allows it, or of 4 KiB.
+# Guest memory in pages of 2 MiB, where the module's parameter allows it, or of 4 KiB, of which
+# large ones are made again.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -11,7 +12,7 @@ payload=$(built payload/memory.elf) || exit
 [ -d /sys/kernel/debug/aerie ] || skip_all "no debugfs at /sys/kernel/debug"
 scratch
 on_exit "destroy_mine"
-plan 7
+plan 9
 
 v=$(vm large)
 param=/sys/module/aerie/parameters/large_pages
@@ -38,5 +39,15 @@ aerie destroy -q "$v"
 check "memory of a guest without" touched N
 check "none of it is" [ "$(memory large_kib)" = 0 ]
 check "which takes a table for 2 MiB" [ "$(memory nested_tables)" -ge 24 ]
+# The guest writes to it all the time: many attempts come to nothing.
+seconds=/sys/module/aerie/parameters/age_seconds
+on_exit "echo $(cat $seconds) >$seconds"
+echo 1 >$seconds
+echo Y >$param
+# shellcheck disable=SC2016 # soon expands it, each time
+check "they become large ones" soon 60 eval '[ "$(memory large_kib)" -ge 40960 ]'
+check "with as few tables" [ "$(memory nested_tables)" -le 16 ]
+echo "# $(memory resident_kib) KiB resident, $(memory large_kib) in large pages," \
+	"$(memory nested_tables) tables"
 check "destroy" aerie destroy -q "$v"
 finish
