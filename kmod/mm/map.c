@@ -333,8 +333,8 @@ int aerie_map_show(struct aerie_mem *mem, gfn_t gfn)
 	int err;
 
 	map_walk(mem, gfn, &at);
-	/* Without dirty bits it is known by a fault that it is written. */
-	if (leaf_own(at.val) &&
+	/* Without dirty bits, or guarded, it is known by a fault that it is written. */
+	if (leaf_own(at.val) && !READ_ONCE(mem->npt.guarded) &&
 	    !(at.val & (mem->npt.ops->has_ad ? SLOT_HELD : SLOT_SEEN))) {
 		leaf_ref(&at, gfn, &ref);
 		return aerie_npt_map(&mem->npt, gfn << PAGE_SHIFT, ref.pfn, ref.large, true,

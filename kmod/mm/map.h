@@ -329,6 +329,21 @@ int aerie_npt_map(struct aerie_npt *npt, gpa_t gpa, u64 pfn, bool large, bool wr
 bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large);
 
 /*
+ * Nothing can be written through the table from now on, when translations have been flushed;
+ * @npt->guarded tells. What is mapped writable then takes aerie_npt_pass(). Context: mem->lock.
+ */
+void aerie_npt_guard(struct aerie_npt *npt);
+
+/*
+ * The page of @gpa is about to be mapped writable: let it be by what leads to it. Context:
+ * mem->lock. Return: true where it was not, itself.
+ */
+bool aerie_npt_pass(struct aerie_npt *npt, gpa_t gpa);
+
+/* What leads to pages is writable again, they themselves may not be. Context: mem->lock. */
+void aerie_npt_unguard(struct aerie_npt *npt);
+
+/*
  * Take the table of the 2 MiB around @gpa, which maps nothing, out: a large page can be there.
  * Context: mem->lock. Return: the table, to be freed with free_page() when translations have
  * been flushed and a grace period of aerie_map_wait() and of RCU has passed; or NULL.

@@ -105,6 +105,15 @@ bool aerie_mem_is_ram(const struct aerie_mem *mem, gpa_t gpa, u64 len)
 	return false;
 }
 
+/* The page, or the 2 MiB, is about to be writable: it counts as written. */
+static noinline void pass(struct aerie_mem *mem, gpa_t gpa, bool large)
+{
+	spin_lock(&mem->lock);
+	if (aerie_npt_pass(&mem->npt, gpa))
+		atomic_long_add(large ? AERIE_LARGE_PAGES : 1, &mem->written);
+	spin_unlock(&mem->lock);
+}
+
 /* One try, without sleep. Context: preemption off, or a read-side section of RCU. */
 static __always_inline int fault_once(struct aerie_mem *mem, gpa_t gpa, bool write)
 {
@@ -114,6 +123,8 @@ static __always_inline int fault_once(struct aerie_mem *mem, gpa_t gpa, bool wri
 	if (!write)
 		return aerie_map_show(mem, gpa >> PAGE_SHIFT);
 	err = aerie_map_own(mem, gpa >> PAGE_SHIFT, GFP_NOWAIT, &ref);
+	if (unlikely(READ_ONCE(mem->npt.guarded)) && !err)
+		pass(mem, gpa, ref.large);
 	return err ?: aerie_npt_map(&mem->npt, gpa, ref.pfn, ref.large, true, GFP_NOWAIT);
 }
 

@@ -38,6 +38,7 @@ struct aerie_npt {
 	hpa_t root_hpa;
 	u8 levels;		/* 4 or 5 */
 	atomic_long_t tables;	/* table pages in use */
+	bool guarded;		/* it may be protected by its upper entries */
 };
 
 /**
@@ -68,6 +69,7 @@ struct aerie_npt {
  * @starving: it has waited for room in the pool since
  * @asked: 4 KiB pages that have to leave memory for the host not having had one for it
  * @flush_due: what has been stored may still be translated to the frames it was in
+ * @written: 4 KiB pages that the guest has written since @written_since (ns, 0: not counted)
  * @memcg: the memory cgroup of who made the VM, which pays for all of it; may be NULL
  * @group, @share_node: of the scanner (share.c)
  */
@@ -105,6 +107,8 @@ struct aerie_mem {
 	} starving;
 	atomic_long_t asked;
 	bool flush_due;
+	atomic_long_t written;
+	u64 written_since;
 	struct mem_cgroup *memcg;
 	struct aerie_group *group;
 	struct list_head share_node;
@@ -207,6 +211,18 @@ struct aerie_mem_limits {
  */
 int aerie_mem_set_limits(struct aerie_mem *mem, const struct aerie_mem_limits *limits);
 void aerie_mem_limits(const struct aerie_mem *mem, struct aerie_mem_limits *limits);
+
+/**
+ * aerie_mem_count_written() - count what the guest writes
+ * @mem: the memory
+ * @count: from now on, from 0; or no longer
+ *
+ * Each page's first write costs a nested fault. Context: may sleep.
+ */
+void aerie_mem_count_written(struct aerie_mem *mem, bool count);
+
+/* How many bytes it has been, in which time: 0 where they are not counted. Context: any. */
+u64 aerie_mem_written(const struct aerie_mem *mem, u64 *ns);
 
 /* What all guests together may have of the host's memory: bytes, in MiB; 0: no limit. */
 u64 aerie_pool_limit(void);

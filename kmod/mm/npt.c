@@ -9,6 +9,8 @@
  * held, and unmapped (map.c says when). Filling an empty entry or allowing more needs no
  * flush on either vendor: a processor that faults by what its TLB still has of an entry
  * drops that. The scanner (share.c) clears dirty bits and protects against writes.
+ * All of it is protected at once by its root (aerie_npt_guard()): the way to a page that is
+ * written then becomes writable again, table by table, and what is beside it protected.
  * Tables stay until all are dropped, or until one is cut for a large page (collapse.c).
  * Entry formats are aerie_pte_ops.
  */
@@ -216,6 +218,79 @@ bool aerie_npt_unmap(struct aerie_npt *npt, gpa_t gpa, bool large)
 	return mapped;
 }
 
+static void pte_change(u64 *p, u64 (*change)(u64 pte))
+{
+	u64 old = READ_ONCE(*p), seen;
+
+	for (;; old = seen) {
+		seen = cmpxchg(p, old, change(old));
+		if (seen == old)
+			return;
+	}
+}
+
+static void table_protect(const struct aerie_npt *npt, u64 *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < NPT_ENTRIES; i++) {
+		u64 pte = READ_ONCE(table[i]);
+
+		if (npt->ops->present(pte) && npt->ops->writable(pte))
+			pte_change(&table[i], npt->ops->protect);
+	}
+}
+
+void aerie_npt_guard(struct aerie_npt *npt)
+{
+	WRITE_ONCE(npt->guarded, true);
+	table_protect(npt, npt->root);
+}
+
+bool aerie_npt_pass(struct aerie_npt *npt, gpa_t gpa)
+{
+	const struct aerie_pte_ops *ops = npt->ops;
+	unsigned int level = npt->levels;
+	u64 *table = npt->root, *p, pte;
+
+	for (;; level--) {
+		p = &table[npt_index(gpa, level)];
+		pte = READ_ONCE(*p);
+		if (level == 1 || !is_table(npt, pte, level))
+			return !ops->present(pte) || !ops->writable(pte);
+		table = npt_table(npt, pte);
+		if (ops->writable(pte))
+			continue;
+		table_protect(npt, table);
+		WRITE_ONCE(*p, ops->make_table(__pa(table)));
+	}
+}
+
+/* Depth is bounded by npt->levels. */
+static void table_allow(const struct aerie_npt *npt, u64 *table, unsigned int level)
+{
+	unsigned int i;
+
+	for (i = 0; level > 1 && i < NPT_ENTRIES; i++) {
+		u64 pte = READ_ONCE(table[i]), *lower;
+
+		if (!is_table(npt, pte, level))
+			continue;
+		lower = npt_table(npt, pte);
+		if (!npt->ops->writable(pte)) {
+			table_protect(npt, lower);
+			WRITE_ONCE(table[i], npt->ops->make_table(__pa(lower)));
+		}
+		table_allow(npt, lower, level - 1);
+	}
+}
+
+void aerie_npt_unguard(struct aerie_npt *npt)
+{
+	table_allow(npt, npt->root, npt->levels);
+	WRITE_ONCE(npt->guarded, false);
+}
+
 void *aerie_npt_cut(struct aerie_npt *npt, gpa_t gpa)
 {
 	u64 *p = pte_find(npt, gpa, 2, 0), pte;
@@ -230,16 +305,6 @@ void *aerie_npt_cut(struct aerie_npt *npt, gpa_t gpa)
 	return npt_table(npt, pte);
 }
 
-static void pte_change(u64 *p, u64 (*change)(u64 pte))
-{
-	u64 old = READ_ONCE(*p), seen;
-
-	for (;; old = seen) {
-		seen = cmpxchg(p, old, change(old));
-		if (seen == old)
-			return;
-	}
-}
 
 /* The entry that maps the page of @gpa by itself; a larger page there is unmapped. */
 static u64 *pte_single(struct aerie_npt *npt, gpa_t gpa, bool large, bool *unmapped)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -33,6 +33,8 @@ static struct vm {
 	struct aerie_mem mem;
 	u8 *model;
 	struct translation tlb[CPUS][TLB];
+	bool counted, written[PAGES];	/* by its guest, since that is counted */
+	long nr_written;
 } vms[MEMS];
 
 static struct {
@@ -76,16 +78,17 @@ static u8 *translate(struct vm *vm, unsigned int cpu, gpa_t gpa, bool write)
 	struct translation *t = &vm->tlb[cpu][(gpa >> PAGE_SHIFT) % TLB];
 	const struct aerie_pte_ops *ops = vm->mem.npt.ops;
 	unsigned int level;
+	bool writable;
 	u64 *p, pfn;
 
 	if (t->valid && t->gfn == gpa >> PAGE_SHIFT && (!write || (t->writable && t->dirty)))
 		return t->page;
-	p = mmu_walk(&vm->mem, gpa, &level);
-	if (!p || (write && !ops->writable(*p)))
+	p = mmu_walk_to(&vm->mem, gpa, &level, &writable);
+	if (!p || (write && !writable))
 		return NULL;
 	*p |= mmu_accessed(&vm->mem) | (write ? mmu_dirty(&vm->mem) : 0);
 	pfn = ops->pfn(*p) + (level == 2 ? gpa >> PAGE_SHIFT & 511 : 0);
-	*t = (struct translation){ .valid = true, .writable = ops->writable(*p), .dirty = write,
+	*t = (struct translation){ .valid = true, .writable = writable, .dirty = write,
 				   .gfn = gpa >> PAGE_SHIFT, .page = __va(pfn << PAGE_SHIFT) };
 	return t->page;
 }
@@ -106,6 +109,10 @@ static bool guest_access(struct vm *vm, gpa_t gpa, bool write, u64 val)
 	if (write) {
 		memcpy(page + gpa % PAGE_SIZE, &val, 8);
 		memcpy(vm->model + gpa, &val, 8);
+		if (vm->counted && !vm->written[gpa >> PAGE_SHIFT]) {
+			vm->written[gpa >> PAGE_SHIFT] = true;
+			vm->nr_written++;
+		}
 	} else {
 		EXPECT(!memcmp(page + gpa % PAGE_SIZE, vm->model + gpa, 8));
 	}
@@ -247,6 +254,20 @@ void shim_grace(void)
 
 	for (i = quiet || rnd(2) ? 0 : rnd(12); i; i--)
 		one_op();
+}
+
+/* What the guest writes is counted from now on, or no longer. */
+static void count_written(struct vm *vm, bool count)
+{
+	u64 ns;
+
+	if (vm->counted)
+		EXPECT(aerie_mem_written(&vm->mem, &ns) >= vm->nr_written * PAGE_SIZE);
+	vm->counted = false;
+	aerie_mem_count_written(&vm->mem, count);
+	vm->counted = count;
+	vm->nr_written = 0;
+	memset(vm->written, 0, sizeof(vm->written));
 }
 
 static bool scanning;
@@ -405,6 +426,7 @@ static void vm_create(struct vm *vm, const struct aerie_pte_ops *ops, const char
 {
 	EXPECT_EQ(aerie_mem_init(&vm->mem, BYTES, ops), 0);
 	vm->mem.flush = flush;
+	vm->counted = false;
 	EXPECT_EQ(aerie_share_join(&vm->mem, group), 0);
 	vm->model = calloc(1, BYTES);
 	memset(vm->tlb, 0, sizeof(vm->tlb));
@@ -466,6 +488,8 @@ TEST(anything_in_any_order)
 				own_all(some_vm());
 				collapse();
 			}
+			if (!rnd(100))
+				count_written(some_vm(), rnd(4));
 			if (!rnd(4000))
 				vm_clear(some_vm());
 			if (!rnd(3000))
@@ -588,6 +612,46 @@ TEST(pages_that_differ_in_a_word)
 	EXPECT_EQ(atomic_long_read(&vms[1].mem.hashed), word);
 	verify(&vms[0]);
 	verify(&vms[1]);
+	teardown();
+}
+
+TEST(what_a_guest_writes_is_counted)
+{
+	struct vm *vm;
+	u64 ns;
+	int i, j;
+
+	setup(5);
+	quiet = true;
+	for (i = 0; i < MEMS; i++) {
+		vm = &vms[i];
+		/* Above 2 MiB in large frames, below in small ones. */
+		for (j = 0; j < 8; j++) {
+			EXPECT(guest_access(vm, j * PAGE_SIZE, true, 1));
+			EXPECT(guest_access(vm, (2u << 20) + j * PAGE_SIZE, true, 1));
+		}
+		count_written(vm, true);
+		EXPECT_EQ(aerie_mem_written(&vm->mem, &ns), 0);
+		for (j = 0; j < 8; j++)
+			EXPECT(guest_access(vm, j * PAGE_SIZE, false, 0));
+		EXPECT_EQ(aerie_mem_written(&vm->mem, &ns), 0);
+		EXPECT(guest_access(vm, 3 * PAGE_SIZE, true, 2));
+		EXPECT(guest_access(vm, 3 * PAGE_SIZE + 8, true, 2));
+		EXPECT(guest_access(vm, 5 * PAGE_SIZE, true, 2));
+		/* What is new is written, too. */
+		EXPECT(guest_access(vm, 9 * PAGE_SIZE, true, 2));
+		EXPECT_EQ(aerie_mem_written(&vm->mem, &ns), 3 * PAGE_SIZE);
+		EXPECT(guest_access(vm, 2u << 20, true, 2));
+		EXPECT(guest_access(vm, (2u << 20) + PAGE_SIZE, true, 2));
+		EXPECT_EQ(aerie_mem_written(&vm->mem, &ns), (3 + 512) * PAGE_SIZE);
+		/* And from the start. */
+		count_written(vm, true);
+		EXPECT(guest_access(vm, 3 * PAGE_SIZE, true, 3));
+		EXPECT_EQ(aerie_mem_written(&vm->mem, &ns), PAGE_SIZE);
+		count_written(vm, false);
+		EXPECT(guest_access(vm, 4 * PAGE_SIZE, true, 3));
+		EXPECT(!vm->mem.npt.guarded);
+	}
 	teardown();
 }
 
