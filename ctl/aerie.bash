@@ -64,7 +64,11 @@ _aerie() {
 		mapfile -t COMPREPLY < <(compgen -W "0 5 10 50 100" -- "$cur")
 		return
 		;;
-	--limit | --reserve)
+	--balloon)
+		mapfile -t COMPREPLY < <(compgen -W "auto 128M 256M 512M 1G 2G" -- "$cur")
+		return
+		;;
+	--limit | --reserve | --min | --max)
 		mapfile -t COMPREPLY < <(compgen -W "0 64M 128M 256M 512M 1G 2G 4G" -- "$cur")
 		return
 		;;
@@ -94,8 +98,11 @@ _aerie() {
 		words=$("$tool" list --names 2>/dev/null)
 		;;
 	balloon)
-		((COMP_CWORD < 3)) || return
-		words=$("$tool" list --names 2>/dev/null)
+		case $COMP_CWORD in
+		2) words=$("$tool" list --names 2>/dev/null) ;;
+		3) words=auto ;;
+		*) return ;;
+		esac
 		;;
 	disk)
 		words=$("$tool" list --names 2>/dev/null)
@@ -110,6 +117,7 @@ _aerie() {
 				awk '/^DEVICE KIND/ { on = 1; next } !NF { on = 0 } on { print $1 }')
 			;;
 		attach:4)
+			[[ $prev != balloon ]] || COMPREPLY=("auto")
 			[[ $prev == disk ]] || return
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")

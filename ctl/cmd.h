@@ -10,7 +10,8 @@
 
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
-	opts_disk[], opts_detach[], opts_image[], opts_mem[], opts_share[], opts_pool[], opts_swap[];
+	opts_disk[], opts_detach[], opts_image[], opts_mem[], opts_share[], opts_pool[], opts_swap[],
+	opts_balloon[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);

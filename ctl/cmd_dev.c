@@ -2,6 +2,7 @@
 /* Devices that come and go: attach and detach. */
 #include <unistd.h>
 
+#include "balloon.h"
 #include "cmd.h"
 #include "dev.h"
 #include "nic.h"
@@ -24,12 +25,14 @@ struct device {
 	const char *what;		/* follows the kind, or NULL */
 	struct disk disk;
 	struct nic nic;
+	struct balloon balloon;
 };
 
 /* A kind of device that can be attached. */
 struct kind {
 	const char *name;
 	const char *takes;		/* what its operand is, or NULL */
+	bool may;			/* but it need not have one */
 	enum status (*read)(const struct args *args, struct device *device);
 	bool (*open)(const struct args *args, const char *vm, struct device *device);
 	void (*put)(struct nl_msg *msg, const struct device *device);
@@ -70,17 +73,22 @@ static void rng_put(struct nl_msg *msg, const struct device *device)
 	put_data(msg, AERIE_A_ENTROPY, NULL, 0);
 }
 
+static enum status balloon_read(const struct args *args, struct device *device)
+{
+	return read_balloon(args, "balloon", device->what ? device->what : "0", &device->balloon);
+}
+
 static void balloon_put(struct nl_msg *msg, const struct device *device)
 {
-	put_u64(msg, AERIE_A_BALLOON, 0);
+	put_balloon(msg, &device->balloon);
 }
 
 static const struct kind kinds[] = {
-	{ "disk", "FILE[,OPTION...]", disk_read, disk_open, disk_put },
-	{ "nic", "BRIDGE[,mac=ADDRESS]", nic_read, NULL, nic_put },
-	{ "console", NULL, NULL, NULL, console_put },
-	{ "rng", NULL, NULL, NULL, rng_put },
-	{ "balloon", NULL, NULL, NULL, balloon_put },
+	{ "disk", "FILE[,OPTION...]", false, disk_read, disk_open, disk_put },
+	{ "nic", "BRIDGE[,mac=ADDRESS]", false, nic_read, NULL, nic_put },
+	{ "console", NULL, false, NULL, NULL, console_put },
+	{ "rng", NULL, false, NULL, NULL, rng_put },
+	{ "balloon", "SIZE|auto[,OPTION...]", true, balloon_read, NULL, balloon_put },
 	{ NULL }
 };
 
@@ -96,8 +104,7 @@ static void fail_attach(const char *name, const struct kind *kind, const struct 
 		complain(name, "cannot attach: disk %s %s", device->disk.path, e->msg);
 	else if (e->attr == AERIE_A_NIC_LIST)
 		complain(name, "cannot attach: nic %s %s", device->what, e->msg);
-	else if (e->attr == AERIE_A_ENTROPY || e->attr == AERIE_A_HVC ||
-		 e->attr == AERIE_A_BALLOON)
+	else if (e->attr == AERIE_A_ENTROPY || e->attr == AERIE_A_HVC || about_balloon(e))
 		complain(name, "cannot attach: %s: %s", kind->name, e->msg);
 	else
 		fail(name, "cannot attach", e);
@@ -146,7 +153,7 @@ enum status cmd_attach(const struct args *args)
 		return usage(args, "'%s' is no kind of device: disk, nic, console, rng or balloon", args->operand[1]);
 	if (args->nr_operands > 2)
 		device.what = args->operand[2];
-	if (kind->takes && !device.what)
+	if (kind->takes && !kind->may && !device.what)
 		return usage(args, "%s %s is missing", kind->name, kind->takes);
 	if (!kind->takes && device.what)
 		return usage(args, "%s takes nothing more, not '%s'", kind->name, device.what);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* aerie mem, share and balloon: what guest memory is, is shared with whom, is given up. */
+/* aerie mem and share: what guest memory is, and is shared with whom. */
 #include <errno.h>
-#include <linux/virtio_balloon.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,6 +32,8 @@ struct memory {
 	char name[AERIE_NAME_MAX + 1], group[AERIE_GROUP_MAX + 1];
 	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed;
 	uint64_t stored, packed, swapped, loaded, limit, reserve, idle[AERIE_IDLE_AGES];
+	uint64_t wanted, ballooned;
+	bool has_balloon;
 	uint32_t weight, age_seconds;
 };
 
@@ -67,6 +68,9 @@ static void read_memory(struct nlattr **tb, void *arg)
 	m->reserve = get_u64(tb[AERIE_A_MEM_RESERVE]);
 	m->weight = get_u32(tb[AERIE_A_MEM_WEIGHT]);
 	m->age_seconds = get_u32(tb[AERIE_A_AGE_SECONDS]);
+	m->has_balloon = tb[AERIE_A_BALLOON];
+	m->wanted = get_u64(tb[AERIE_A_BALLOON]);
+	m->ballooned = get_u64(tb[AERIE_A_BALLOONED]);
 	if (tb[AERIE_A_IDLE])
 		nla_memcpy(m->idle, tb[AERIE_A_IDLE], sizeof(m->idle));
 }
@@ -87,7 +91,7 @@ static const struct out_col mem_cols[] = {
 	{ "RESIDENT", OUT_SIZE }, { "LARGE", OUT_SIZE }, { "ZERO", OUT_SIZE },
 	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "STORED", OUT_SIZE },
 	{ "PACKED", OUT_SIZE }, { "SWAPPED", OUT_SIZE }, { "WORKING", OUT_SIZE },
-	{ "TABLES", OUT_SIZE },
+	{ "BALLOONED", OUT_SIZE }, { "WANTED", OUT_SIZE }, { "TABLES", OUT_SIZE },
 	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 }, { "LOADED", OUT_U64 },
 	{ "LIMIT", OUT_SIZE }, { "RESERVE", OUT_SIZE }, { "WEIGHT", OUT_U64 },
 };
@@ -119,6 +123,8 @@ static void print_memories(const struct args *args, const struct memories *list)
 			{ .u64 = m->zero }, { .u64 = m->shared }, { .u64 = m->saved },
 			{ .u64 = m->stored }, { .u64 = m->packed }, { .u64 = m->swapped },
 			{ .u64 = working(m), .none = !m->age_seconds },
+			{ .u64 = m->ballooned, .none = !m->has_balloon },
+			{ .u64 = m->wanted, .none = !m->has_balloon },
 			{ .u64 = m->tables }, { .u64 = m->broken }, { .u64 = m->hashed },
 			{ .u64 = m->loaded }, { .u64 = m->limit, .none = !m->limit },
 			{ .u64 = m->reserve, .none = !m->reserve }, { .u64 = m->weight },
@@ -374,104 +380,6 @@ enum status cmd_share(const struct args *args)
 		return status;
 	status = args->nr_operands ? share_with(args, &conn) :
 				     share_all(args, &conn, budget ? &percent : NULL);
-	conn_close(&conn);
-	return status;
-}
-
-struct balloon {
-	uint64_t wanted, actual, reported;
-	bool told;			/* by the guest */
-	uint64_t age_ns, stats[VIRTIO_BALLOON_S_CACHES + 1];
-};
-
-static void read_balloon(struct nlattr **tb, void *arg)
-{
-	struct balloon *b = arg;
-
-	b->wanted = get_u64(tb[AERIE_A_BALLOON]);
-	b->actual = get_u64(tb[AERIE_A_BALLOONED]);
-	b->reported = get_u64(tb[AERIE_A_REPORTED]);
-	b->told = tb[AERIE_A_BALLOON_STATS];
-	b->age_ns = get_u64(tb[AERIE_A_BALLOON_AGE]);
-	if (b->told)
-		nla_memcpy(b->stats, tb[AERIE_A_BALLOON_STATS], sizeof(b->stats));
-}
-
-static const struct out_col balloon_cols[] = {
-	{ "NAME", OUT_STR }, { "WANTED", OUT_SIZE }, { "BALLOONED", OUT_SIZE },
-	{ "REPORTED", OUT_SIZE }, { "TOTAL", OUT_SIZE }, { "FREE", OUT_SIZE },
-	{ "AVAILABLE", OUT_SIZE }, { "CACHES", OUT_SIZE }, { "MAJFLT", OUT_U64 },
-	{ "SWAPIN", OUT_SIZE }, { "SWAPOUT", OUT_SIZE },
-};
-
-/* One of the guest's own figures. */
-static struct out_val told(const struct balloon *b, unsigned int stat)
-{
-	return (struct out_val){
-		.u64 = b->stats[stat], .none = !b->told || b->stats[stat] == UINT64_MAX,
-	};
-}
-
-static void print_balloon(const struct args *args, const char *name, const struct balloon *b)
-{
-	struct out_table *table = out_table_new(balloon_cols, 11);
-
-	out_table_row(table, (struct out_val[]){
-		{ .str = name }, { .u64 = b->wanted }, { .u64 = b->actual },
-		{ .u64 = b->reported }, told(b, VIRTIO_BALLOON_S_MEMTOT),
-		told(b, VIRTIO_BALLOON_S_MEMFREE), told(b, VIRTIO_BALLOON_S_AVAIL),
-		told(b, VIRTIO_BALLOON_S_CACHES), told(b, VIRTIO_BALLOON_S_MAJFLT),
-		told(b, VIRTIO_BALLOON_S_SWAP_IN), told(b, VIRTIO_BALLOON_S_SWAP_OUT),
-	});
-	out_table_print(table, args_has(args, "json"));
-	out_table_free(table);
-}
-
-/* The first answer asks the guest for its figures, which takes it a moment. */
-static enum status balloon_get(const struct conn *conn, const char *name, struct balloon *b,
-			       struct refusal *e)
-{
-	enum status status;
-	unsigned int tries = 0;
-
-	do {
-		if (tries)
-			usleep(20000);
-		status = conn_vm_call(conn, AERIE_CMD_BALLOON_SET, name, read_balloon, b, e);
-	} while (status == STATUS_OK && b->told && b->age_ns > 500000000 && ++tries < 50);
-	return status;
-}
-
-enum status cmd_balloon(const struct args *args)
-{
-	const char *size = args->nr_operands > 1 ? args->operand[1] : NULL;
-	char buf[AERIE_NAME_MAX + 1];
-	struct balloon balloon = { 0 };
-	uint64_t bytes = 0;
-	enum status status;
-	struct refusal e;
-	struct nl_msg *msg;
-	const char *name;
-	struct conn conn;
-
-	if (size && strcmp(size, "0") && !parse_size(size, &bytes))
-		return usage(args, "'%s' is no size", size);
-	status = conn_open(&conn);
-	if (status != STATUS_OK)
-		return status;
-	name = vm_resolve(&conn, args->operand[0], buf);
-	if (size) {
-		msg = conn_request(&conn, AERIE_CMD_BALLOON_SET, 0);
-		put_str(msg, AERIE_A_NAME, name);
-		put_u64(msg, AERIE_A_BALLOON, bytes);
-		status = conn_call(&conn, msg, NULL, NULL, &e);
-	}
-	if (status == STATUS_OK)
-		status = balloon_get(&conn, name, &balloon, &e);
-	if (status == STATUS_OK)
-		print_balloon(args, name, &balloon);
-	else
-		fail(name, size ? "cannot set the balloon" : "cannot look at the balloon", &e);
 	conn_close(&conn);
 	return status;
 }

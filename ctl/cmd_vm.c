@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "balloon.h"
 #include "cmd.h"
 #include "disk.h"
 #include "image.h"
@@ -34,6 +35,8 @@
 	  .help = "network: BRIDGE[,mac=ADDRESS], or host for no bridge" }, \
 	{ .name = "hvc",						\
 	  .help = "a virtio console beside the serial port, hvc0" },	\
+	{ .name = "balloon", .arg = "SIZE|auto",			\
+	  .help = "memory to do without: SIZE or auto[,min=SIZE][,max=SIZE]" }, \
 	{ .name = "share-group", .arg = "GROUP",			\
 	  .help = "share equal memory with the VMs of that group" },	\
 	{ .name = "name", .arg = "NAME",				\
@@ -71,6 +74,8 @@ struct recipe {
 	struct nic nic[AERIE_NICS_MAX];
 	size_t nr_nics;
 	bool hvc;
+	bool has_balloon;
+	struct balloon balloon;
 };
 
 static int open_file(const struct args *args, const char *name, const char *option,
@@ -228,6 +233,9 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 	status = read_disks(args, r);
 	if (status == STATUS_OK)
 		status = read_nics(args, r->nic, &r->nr_nics);
+	r->has_balloon = args_has(args, "balloon");
+	if (status == STATUS_OK && r->has_balloon)
+		status = read_balloon(args, "--balloon", args_value(args, "balloon"), &r->balloon);
 	if (status != STATUS_OK)
 		return status;
 	if (!args_has(args, "kernel"))
@@ -336,6 +344,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	put_nics(msg, r->nic, r->nr_nics);
 	if (r->hvc)
 		put_data(msg, AERIE_A_HVC, NULL, 0);
+	if (r->has_balloon)
+		put_balloon(msg, &r->balloon);
 	if (r->group)
 		put_str(msg, AERIE_A_SHARE_GROUP, r->group);
 	if (r->append)
@@ -384,6 +394,8 @@ static void fail_create(const struct args *args, const struct recipe *r,
 		complain(name, "cannot create: --nic %s %s", args_value(args, "nic"), e->msg);
 	else if (e->attr == AERIE_A_NIC_LIST)
 		complain(name, "cannot create: one of the network interfaces %s", e->msg);
+	else if (about_balloon(e))
+		complain(name, "cannot create: --balloon %s: %s", args_value(args, "balloon"), e->msg);
 	else
 		fail(name, "cannot create", e);
 }

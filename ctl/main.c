@@ -21,6 +21,7 @@ const struct command commands[] = {
 "start is not kept.\n\n"
 "A disk's options: ro, read-only; serial=TEXT; direct, without the host's page cache;\n"
 "iops=N, bps=SIZE and burst=TIME, its limits a second and what may be made up for.\n"
+"--balloon gives it a memory balloon (aerie help balloon).\n"
 	}, {
 		.name = "create", .operands = "[VM]", .max_operands = 1,
 		.summary = "make a VM, do not start it",
@@ -75,8 +76,8 @@ const struct command commands[] = {
 "  aerie attach web disk /dev/sdb\n"
 "  aerie attach web nic br0\n"
 "  aerie attach web console\n"
-"  aerie attach web balloon\n\n"
-"A disk is as --disk of aerie run has it. A block device is the VM's alone: it must\n"
+"  aerie attach web balloon auto,max=2G\n\n"
+"A disk is as --disk of aerie run has it, a balloon as --balloon. A block device is the VM's alone: it must\n"
 "not be mounted, or claimed in another way, and cannot be until it is detached. The\n"
 "guest sees the device at once; aerie show lists it with its name.\n"
 	}, {
@@ -167,7 +168,8 @@ const struct command commands[] = {
 "SHARED is held together with other VMs of its group or twice by itself, which saves it\n"
 "SAVED. BROKEN counts pages that were shared and have been written, HASHED those that\n"
 "were looked at for duplicates. STORED is compressed to PACKED; SWAPPED is in swap; LOADED counts\n"
-"pages that were brought back. WORKING has been accessed in the last eight looks (--idle).\n\n"
+"pages that were brought back. WORKING has been accessed in the last eight looks (--idle).\n"
+"BALLOONED is what the guest does without, WANTED what it is to (aerie balloon).\n\n"
 "  aerie mem web --limit 512M --reserve 128M\n"
 "  aerie mem web --map --svg web.svg\n\n"
 "--map draws memory in the order of its addresses, each piece as what most of it is, with\n"
@@ -180,7 +182,8 @@ const struct command commands[] = {
 		.more =
 "  aerie pool --limit 4G\n\n"
 "Near the limit, what guests have not accessed for long is compressed and leaves memory;\n"
-"USED is all that they take, STORE what of it takes what has left.\n"
+"USED is all that they take, STORE what of it takes what has left. BALLOONED is what guests\n"
+"do without, WANTED what they are to.\n"
 	}, {
 		.name = "swap", .operands = "[on|off FILE]", .max_operands = 2,
 		.summary = "files and block devices that guest memory goes to",
@@ -201,13 +204,14 @@ const struct command commands[] = {
 "Without a VM, per cent of one processor that may be spent on it, and the VMs by their\n"
 "groups (aerie run --share-group); with one, how much it shares with each of its group.\n"
 	}, {
-		.name = "balloon", .operands = "VM [SIZE]", .min_operands = 1, .max_operands = 2,
+		.name = "balloon", .operands = "VM [SIZE|auto]", .min_operands = 1, .max_operands = 2,
 		.summary = "how much memory a guest is to do without",
-		.options = opts_json, .run = cmd_balloon,
+		.options = opts_balloon, .run = cmd_balloon,
 		.more =
 "  aerie attach web balloon\n"
 "  aerie balloon web 1G\n"
-"  aerie balloon web 0                         give it all back\n\n"
+"  aerie balloon web 0                         give it all back\n"
+"  aerie balloon web auto --max 2G             what the host needs and the guest can spare\n\n"
 "WANTED is what was asked for, BALLOONED what the guest's driver says it does without;\n"
 "REPORTED counts the free pages that it has let go of by itself so far. The rest is what the\n"
 "guest says of its own memory.\n"

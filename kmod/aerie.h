@@ -236,6 +236,13 @@ struct aerie_nic_config {
 	u8 mac[AERIE_MAC_LEN];		/* the guest's; zero: one of its own */
 };
 
+/* How much is wanted in a balloon: so much, or what the host needs, within bounds. */
+struct aerie_balloon_config {
+	bool automatic;
+	u64 bytes;			/* where it is not */
+	u64 min, max;			/* where it is; more than the VM's memory: all of it */
+};
+
 /*
  * What a VM is made from; the caller keeps ownership until create succeeds. Lists of
  * devices are empty afterwards: devices come and go, and hold what they need.
@@ -254,8 +261,8 @@ struct aerie_vm_config {
 	u32 nr_nics;
 	bool hvc;			/* has a virtio console */
 	bool entropy;			/* a source of it */
-	bool balloon;			/* has one, */
-	u64 balloon_bytes;		/* in which so much is wanted */
+	bool has_balloon;
+	struct aerie_balloon_config balloon;
 	char share_group[AERIE_GROUP_LEN];	/* or "": it shares with nobody */
 	char *cmdline;			/* or NULL */
 };

@@ -57,10 +57,12 @@ int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *ch
  * struct aerie_balloon_info - a balloon
  * @wanted: bytes that are wanted in it; @actual: that the guest says are
  * @reported: bytes reported as free so far
+ * @config: what it is to have; @wanted follows from it
  * @has_stats: the guest has told @stats, ~0 for what it has not, @stats_age_ns ago
  */
 struct aerie_balloon_info {
 	u64 wanted, actual, reported;
+	struct aerie_balloon_config config;
 	bool has_stats;
 	u64 stats[AERIE_BALLOON_STATS], stats_age_ns;
 };
@@ -68,7 +70,7 @@ struct aerie_balloon_info {
 /**
  * aerie_vm_balloon() - say how much memory a guest is to do without, or ask
  * @vm: the VM, in any state
- * @bytes: wanted in its balloon; or NULL: as before
+ * @config: what is wanted in its balloon; or NULL: as before
  * @info: what it is then
  * @why: reason of a refusal
  *
@@ -77,8 +79,18 @@ struct aerie_balloon_info {
  * Context: may sleep.
  * Return: 0; -ENODEV it has none; -ERANGE more than its memory.
  */
-int aerie_vm_balloon(struct aerie_vm *vm, const u64 *bytes, struct aerie_balloon_info *info,
-		     struct aerie_why *why);
+int aerie_vm_balloon(struct aerie_vm *vm, const struct aerie_balloon_config *config,
+		     struct aerie_balloon_info *info, struct aerie_why *why);
+
+/**
+ * aerie_vm_ballooned() - how much is in a VM's balloon
+ * @vm: the VM, in any state
+ * @wanted: set to the bytes that are wanted in it
+ * @actual: set to those that are
+ *
+ * Context: may sleep. Return: false where it has none; both are 0 then.
+ */
+bool aerie_vm_ballooned(struct aerie_vm *vm, u64 *wanted, u64 *actual);
 
 /* A device as it was told: attached, or to be detached. */
 struct aerie_plug {

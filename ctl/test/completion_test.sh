@@ -63,6 +63,10 @@ completes "initrd.img vmlinuz aerie" create -i ""
 completes "disk nic console rng balloon" attach web ""
 completes "on off" swap ""
 completes "vmlinuz" attach web disk vm
+completes "auto" attach web balloon a
+completes "auto" balloon web ""
+completes "--max --min" balloon web auto --m
+completes "auto" run --balloon a
 completes "" attach web rng ""
 completes "rng disk0" detach web ""
 completes "disk0" detach web d

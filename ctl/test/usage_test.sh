@@ -77,8 +77,14 @@ refuses 2 "aerie: attach: VM KIND [WHAT] is missing; see aerie help attach" atta
 refuses 2 "'tape' is no kind of device: disk, nic, console, rng or balloon" attach web tape
 refuses 2 "disk FILE[,OPTION...] is missing" attach web disk
 refuses 2 "disk '' names no file" attach web disk ""
-refuses 2 "balloon takes nothing more, not '1G'" attach web balloon 1G
+refuses 2 "balloon 'much' is no size, and not auto" attach web balloon much
 refuses 2 "'much' is no size" balloon web much
+refuses 2 "'low=1G' is neither min=SIZE nor max=SIZE" attach web balloon auto,low=1G
+refuses 2 "--balloon: 'min=1G' is of auto alone" run web -k "$kernel" --balloon 2G,min=1G
+refuses 2 "min '' is no size" run web -k "$kernel" --balloon auto,min=
+refuses 2 "--max 'much' is no size" balloon web auto --max much
+refuses 2 "--min is of auto alone" balloon web 1G --min 1M
+refuses 2 "--max is of auto alone" balloon web --max 1M
 refuses 2 "'up' is neither on nor off" swap up /tmp/x
 refuses 2 "which file is to be swap, or no more?" swap off
 refuses 2 "rng takes nothing more, not 'x'" attach web rng x

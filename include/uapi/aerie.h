@@ -14,7 +14,8 @@
  *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
  *                      {DISK_FD or DISK_LAYERS, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST
- *                      nest of nests {BRIDGE, MAC}, HVC flag, SHARE_GROUP; a disk that is open with
+ *                      nest of nests {BRIDGE, MAC}, HVC flag, SHARE_GROUP, a balloon as
+ *                      BALLOON_SET has it; a disk that is open with
  *                      O_DIRECT leaves out the page cache; of an image's layers, the topmost
  *                      first, that one may be open for writing, and a manifest of -1 makes
  *                      the lowest a plain file
@@ -38,7 +39,7 @@
  *                      u64, BPS u64, BURST_MS u32; what is not named stays as it is
  *                    > DISK_SIZE, IOPS, BPS, BURST_MS as they are then
  *   DEV_ATTACH       ! NAME, and one device: DISK_LIST or NIC_LIST of one, HVC or
- *                      ENTROPY flag, BALLOON u64
+ *                      ENTROPY flag, a balloon as BALLOON_SET has it
  *                    > DEV_NAME, DEV_ID u32, SLOT u32
  *   DEV_DETACH       ! NAME, DEV_NAME; FORCE flag
  *                    > DEV_ID; DEV_ASKED flag where the guest has been asked for the device,
@@ -54,16 +55,21 @@
  *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
  *                      pages, SHARE_GROUP where it has one that is named; STORED:
  *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
- *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT
+ *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT; BALLOON, BALLOONED
+ *                      where it has a balloon
  *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32: what is not named
  *                      stays as it is
  *   POOL_SET         POOL_LIMIT u64; not named: as before
- *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes
+ *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes; BALLOON, BALLOONED of
+ *                      all VMs
  *   SWAP_ON          ! SWAP_FD u32, a descriptor open for reading and writing
  *   SWAP_OFF         ! SWAP_PATH: returns when all is back in memory
  *   SWAP_GET         > SWAP_PATH, SWAP_SIZE, SWAP_USED (dump)
- *   BALLOON_SET      ! NAME; BALLOON u64 bytes wanted; not named: as before
- *                    > BALLOON, BALLOONED, REPORTED u64 bytes; where the guest tells its
+ *   BALLOON_SET      ! NAME; BALLOON u64 bytes wanted; or BALLOON_AUTO flag, what the host
+ *                      needs, and its bounds BALLOON_MIN (0), BALLOON_MAX u64 (all memory);
+ *                      not named: as before
+ *                    > BALLOON, BALLOONED, REPORTED u64 bytes; BALLOON_AUTO, BALLOON_MIN,
+ *                      BALLOON_MAX where that is so; where the guest tells its
  *                      own figures BALLOON_STATS, BALLOON_AGE: it is asked for new ones
  *   SHARE_SET        SHARE_PERCENT u32; what is not named stays as it is
  *                    > SHARE_PERCENT
@@ -86,7 +92,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		6	/* raised with every change of this file */
+#define AERIE_ABI		7	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -253,6 +259,9 @@ enum aerie_attr {
 	AERIE_A_SWAP_PATH,	/* string */
 	AERIE_A_SWAP_SIZE,	/* u64, bytes */
 	AERIE_A_SWAP_USED,	/* u64, bytes */
+	AERIE_A_BALLOON_AUTO,	/* flag: how much is wanted is what the host needs */
+	AERIE_A_BALLOON_MIN,	/* u64, bytes, of what is wanted then */
+	AERIE_A_BALLOON_MAX,	/* u64, bytes */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -41,8 +41,8 @@ int aerie_plug_create(struct aerie_vm *vm, const struct aerie_vm_config *what,
 		err = aerie_virtio_blk_create(vm, &what->disks[i], why);
 	for (i = 0; !err && i < what->nr_nics; i++)
 		err = aerie_virtio_net_create(vm, &what->nics[i], why);
-	if (!err && what->balloon)
-		err = aerie_virtio_balloon_create(vm, what->balloon_bytes, why);
+	if (!err && what->has_balloon)
+		err = aerie_virtio_balloon_create(vm, &what->balloon, why);
 	return err;
 }
 
@@ -127,7 +127,7 @@ int aerie_vm_attach(struct aerie_vm *vm, const struct aerie_vm_config *what,
 	struct aerie_dev *dev;
 	int err;
 
-	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy + what->balloon != 1)
+	if (what->nr_disks + what->nr_nics + what->hvc + what->entropy + what->has_balloon != 1)
 		return aerie_refuse(why, -EINVAL, 0, "one device is attached at a time");
 	err = aerie_vm_lock(vm, why);
 	if (err)
@@ -184,14 +184,24 @@ int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *ch
 	return err;
 }
 
-int aerie_vm_balloon(struct aerie_vm *vm, const u64 *bytes, struct aerie_balloon_info *info,
-		     struct aerie_why *why)
+int aerie_vm_balloon(struct aerie_vm *vm, const struct aerie_balloon_config *config,
+		     struct aerie_balloon_info *info, struct aerie_why *why)
 {
 	int err = aerie_vm_lock(vm, why);
 
 	if (err)
 		return err;
-	err = aerie_virtio_balloon_set(vm, bytes, info, why);
+	err = aerie_virtio_balloon_set(vm, config, info, why);
 	mutex_unlock(&vm->lock);
 	return err;
+}
+
+bool aerie_vm_ballooned(struct aerie_vm *vm, u64 *wanted, u64 *actual)
+{
+	bool has;
+
+	mutex_lock(&vm->devs_lock);
+	has = aerie_virtio_balloon_size(vm, wanted, actual);
+	mutex_unlock(&vm->devs_lock);
+	return has;
 }

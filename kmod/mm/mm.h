@@ -233,6 +233,18 @@ u64 aerie_pool_stored(void);
 /* Between two looks at which pages have been accessed; 0: none. */
 unsigned int aerie_age_seconds(void);
 
+/**
+ * struct aerie_mem_need - how short memory is, as far as it is a VM's to do something about it
+ * @need: bytes of the host that it had better do without
+ * @room: bytes that are free beyond what is to be; 0 where there is @need, and before
+ */
+struct aerie_mem_need {
+	u64 need, room;
+};
+
+/* Context: may sleep. */
+void aerie_mem_need(const struct aerie_mem *mem, struct aerie_mem_need *need);
+
 #define AERIE_SWAP_AREAS	8u
 #define AERIE_SWAP_MIN		(1u << 20)	/* bytes */
 

@@ -26,11 +26,13 @@
 #define MIB_PAGES	((1ul << 20) >> PAGE_SHIFT)
 #define WAIT_MS		100u
 #define STARVED_SECS	30u
+#define LATELY_SECS	10u
 #define FAILED_PAGES	1024u	/* that an allocation that failed asks for */
 
 static unsigned int pool_limit;		/* MiB */
 static atomic_long_t frames;
 static atomic_long_t asked;		/* pages that the host wants back */
+static unsigned long lately;		/* jiffies until which it has asked lately */
 static atomic_t stucks;			/* attempts to make room that made none */
 bool aerie_pool_limited;
 
@@ -227,5 +229,11 @@ int aerie_pool_failed(struct aerie_mem *mem)
 
 void aerie_pool_ask(unsigned long pages)
 {
+	WRITE_ONCE(lately, jiffies + LATELY_SECS * HZ);
 	ask(&asked, pages);
+}
+
+bool aerie_pool_asked_lately(void)
+{
+	return time_after(READ_ONCE(lately), jiffies);
 }

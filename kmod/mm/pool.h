@@ -43,6 +43,8 @@ unsigned long aerie_pool_excess_of(const struct aerie_mem *mem);
 
 /* Somebody wants @pages back. Context: any. */
 void aerie_pool_ask(unsigned long pages);
+/* Has somebody in the last seconds? Context: any. */
+bool aerie_pool_asked_lately(void);
 /* @pages of @mem have left memory. */
 void aerie_pool_left(struct aerie_mem *mem, unsigned long pages);
 /* Nobody waits for what was asked for any more. */

@@ -63,6 +63,12 @@ static const struct nla_policy nic_list_policy[] = {
 	[AERIE_A_NIC] = NLA_POLICY_NESTED(nic_policy),
 };
 
+#define NL_BALLOON						\
+	[AERIE_A_BALLOON] = { .type = NLA_U64 },		\
+	[AERIE_A_BALLOON_AUTO] = { .type = NLA_FLAG },		\
+	[AERIE_A_BALLOON_MIN] = { .type = NLA_U64 },		\
+	[AERIE_A_BALLOON_MAX] = { .type = NLA_U64 }
+
 static const struct nla_policy create_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	/* The cast: 6.1 does not promise to leave the range alone, but does. */
@@ -78,6 +84,7 @@ static const struct nla_policy create_policy[] = {
 	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
 	[AERIE_A_SHARE_GROUP] = { .type = NLA_NUL_STRING, .len = AERIE_GROUP_MAX },
+	NL_BALLOON,
 };
 
 static const struct nla_policy share_set_policy[] = {
@@ -114,12 +121,12 @@ static const struct nla_policy attach_policy[] = {
 	[AERIE_A_NIC_LIST] = NLA_POLICY_NESTED(nic_list_policy),
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
 	[AERIE_A_ENTROPY] = { .type = NLA_FLAG },
-	[AERIE_A_BALLOON] = { .type = NLA_U64 },
+	NL_BALLOON,
 };
 
 static const struct nla_policy balloon_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
-	[AERIE_A_BALLOON] = { .type = NLA_U64 },
+	NL_BALLOON,
 };
 
 static const struct nla_policy mem_set_policy[] = {

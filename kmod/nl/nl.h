@@ -66,6 +66,10 @@ int aerie_nl_vm_create(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
 		     struct aerie_why *why);
 
+/* The balloon that is asked for, where one is. Return: 0 or -EINVAL. */
+int aerie_nl_balloon(bool *has, struct aerie_balloon_config *config, struct nlattr **attrs,
+		     struct aerie_why *why);
+
 /* nl_vm.c */
 int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info);

@@ -255,13 +255,33 @@ static int config_nics(struct aerie_vm_config *config, const struct nlattr *list
 	return 0;
 }
 
+int aerie_nl_balloon(bool *has, struct aerie_balloon_config *config, struct nlattr **attrs,
+		     struct aerie_why *why)
+{
+	const struct nlattr *bytes = attrs[AERIE_A_BALLOON];
+	const struct nlattr *min = attrs[AERIE_A_BALLOON_MIN], *max = attrs[AERIE_A_BALLOON_MAX];
+
+	config->automatic = attrs[AERIE_A_BALLOON_AUTO];
+	*has = bytes || config->automatic;
+	if (bytes && config->automatic)
+		return aerie_refuse(why, -EINVAL, AERIE_A_BALLOON,
+				    "a balloon's size is given or left to us, not both");
+	if ((min || max) && !config->automatic)
+		return aerie_refuse(why, -EINVAL, min ? AERIE_A_BALLOON_MIN : AERIE_A_BALLOON_MAX,
+				    "a balloon has bounds where its size is left to us");
+	config->bytes = bytes ? nla_get_u64(bytes) : 0;
+	config->min = min ? nla_get_u64(min) : 0;
+	config->max = max ? nla_get_u64(max) : U64_MAX;
+	return 0;
+}
+
 int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
 		     struct aerie_why *why)
 {
-	int err = 0;
+	int err = aerie_nl_balloon(&config->has_balloon, &config->balloon, attrs, why);
 
 	config->hvc = attrs[AERIE_A_HVC];
-	if (attrs[AERIE_A_DISK_LIST])
+	if (!err && attrs[AERIE_A_DISK_LIST])
 		err = config_disks(config, attrs[AERIE_A_DISK_LIST], why);
 	if (!err && attrs[AERIE_A_NIC_LIST])
 		err = config_nics(config, attrs[AERIE_A_NIC_LIST], why);

@@ -28,7 +28,6 @@ int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info)
 {
 	struct aerie_vm_config what = {
 		.entropy = info->attrs[AERIE_A_ENTROPY],
-		.balloon = info->attrs[AERIE_A_BALLOON],
 	};
 	struct aerie_vm *vm = aerie_nl_vm(info);
 	struct aerie_why why = {};
@@ -39,8 +38,6 @@ int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	if (what.balloon)
-		what.balloon_bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
 	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (msg)
 		err = aerie_nl_devices(&what, info->attrs, &why);

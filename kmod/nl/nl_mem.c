@@ -42,6 +42,15 @@ static int put_limits(struct sk_buff *skb, const struct aerie_mem *mem)
 	       nla_put_u32(skb, AERIE_A_MEM_WEIGHT, limits.weight);
 }
 
+static int put_ballooned(struct sk_buff *skb, struct aerie_vm *vm)
+{
+	u64 wanted, actual;
+
+	if (!aerie_vm_ballooned(vm, &wanted, &actual))
+		return 0;
+	return put_u64(skb, AERIE_A_BALLOON, wanted) ?: put_u64(skb, AERIE_A_BALLOONED, actual);
+}
+
 static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 {
 	struct aerie_mem *mem = &vm->mem;
@@ -62,7 +71,7 @@ static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 	      put_u64(skb, AERIE_A_PACKED, atomic_long_read(&mem->packed)) ?:
 	      put_bytes(skb, AERIE_A_SWAPPED, &mem->swapped) ?:
 	      put_u64(skb, AERIE_A_LOADED, atomic_long_read(&mem->loaded)) ?:
-	      put_idle(skb, mem) ?: put_limits(skb, mem);
+	      put_idle(skb, mem) ?: put_limits(skb, mem) ?: put_ballooned(skb, vm);
 	if (!err && *vm->config.share_group)
 		err = nla_put_string(skb, AERIE_A_SHARE_GROUP, vm->config.share_group);
 	return err;
@@ -132,6 +141,23 @@ int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int put_all_ballooned(struct sk_buff *skb)
+{
+	u64 wanted, actual, all_wanted = 0, all_actual = 0;
+	struct aerie_vm *vm;
+	u32 id = 0;
+
+	while ((vm = aerie_vm_next(id)) != NULL) {
+		aerie_vm_ballooned(vm, &wanted, &actual);
+		all_wanted += wanted;
+		all_actual += actual;
+		id = vm->id + 1;
+		aerie_vm_put(vm);
+	}
+	return put_u64(skb, AERIE_A_BALLOON, all_wanted) ?:
+	       put_u64(skb, AERIE_A_BALLOONED, all_actual);
+}
+
 int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *limit = info->attrs[AERIE_A_POOL_LIMIT];
@@ -149,7 +175,8 @@ int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 		aerie_refuse(&why, err, AERIE_A_POOL_LIMIT, NO_STORE);
 	err = err ?: put_u64(msg, AERIE_A_POOL_LIMIT, aerie_pool_limit()) ?:
 		     put_u64(msg, AERIE_A_POOL_USED, aerie_pool_used()) ?:
-		     put_u64(msg, AERIE_A_POOL_STORE, aerie_pool_stored());
+		     put_u64(msg, AERIE_A_POOL_STORE, aerie_pool_stored()) ?:
+		     put_all_ballooned(msg);
 	return aerie_nl_answer(info, msg, hdr, err, &why);
 }
 
@@ -257,32 +284,44 @@ int aerie_nl_share_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ? skb->len : err;
 }
 
+static int balloon_fill(struct sk_buff *msg, const struct aerie_balloon_info *balloon)
+{
+	const struct aerie_balloon_config *config = &balloon->config;
+	int err = put_u64(msg, AERIE_A_BALLOON, balloon->wanted) ?:
+		  put_u64(msg, AERIE_A_BALLOONED, balloon->actual) ?:
+		  put_u64(msg, AERIE_A_REPORTED, balloon->reported);
+
+	if (!err && config->automatic)
+		err = nla_put_flag(msg, AERIE_A_BALLOON_AUTO) ?:
+		      put_u64(msg, AERIE_A_BALLOON_MIN, config->min) ?:
+		      put_u64(msg, AERIE_A_BALLOON_MAX, config->max);
+	if (!err && balloon->has_stats)
+		err = nla_put(msg, AERIE_A_BALLOON_STATS, sizeof(balloon->stats), balloon->stats) ?:
+		      put_u64(msg, AERIE_A_BALLOON_AGE, balloon->stats_age_ns);
+	return err;
+}
+
 int aerie_nl_balloon_set(struct sk_buff *skb, struct genl_info *info)
 {
+	struct aerie_balloon_config config = {};
 	struct aerie_balloon_info balloon;
 	struct aerie_why why = {};
 	struct aerie_vm *vm;
 	struct sk_buff *msg;
 	int err = -ENOMEM;
-	u64 bytes = 0;
+	bool has;
 	void *hdr;
 
-	if (info->attrs[AERIE_A_BALLOON])
-		bytes = nla_get_u64(info->attrs[AERIE_A_BALLOON]);
 	vm = aerie_nl_vm(info);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	msg = aerie_nl_reply(info, GENLMSG_DEFAULT_SIZE, &hdr);
 	if (msg)
-		err = aerie_vm_balloon(vm, info->attrs[AERIE_A_BALLOON] ? &bytes : NULL, &balloon,
-				       &why);
+		err = aerie_nl_balloon(&has, &config, info->attrs, &why);
+	if (!err)
+		err = aerie_vm_balloon(vm, has ? &config : NULL, &balloon, &why);
 	aerie_vm_put(vm);
 	if (!err)
-		err = put_u64(msg, AERIE_A_BALLOON, balloon.wanted) ?:
-		      put_u64(msg, AERIE_A_BALLOONED, balloon.actual) ?:
-		      put_u64(msg, AERIE_A_REPORTED, balloon.reported);
-	if (!err && balloon.has_stats)
-		err = nla_put(msg, AERIE_A_BALLOON_STATS, sizeof(balloon.stats), balloon.stats) ?:
-		      put_u64(msg, AERIE_A_BALLOON_AGE, balloon.stats_age_ns);
+		err = balloon_fill(msg, &balloon);
 	return aerie_nl_answer(info, msg, hdr, err, &why);
 }

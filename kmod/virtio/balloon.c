@@ -9,20 +9,33 @@
  * is handed in and is not RAM, or has been before, does nothing. A guest that cares what
  * is in pages that it reports is not offered to say so, and does not report then.
  *
+ * Free page hinting is not offered. A hint may have been overtaken by a write: to act on one
+ * takes a mark of each frame that has been written since the round began, kept up by those
+ * who clear dirty bits (the scanner) and by those who write without setting any (devices).
+ * Linux reports what is free in pieces of 2 MiB and hints at those of 4 MiB, so that nothing
+ * would come of it.
+ *
  * Its figures about its memory the guest puts into a buffer, which is kept: it is given back
  * when new figures are wanted.
+ *
+ * How much is wanted in it is said by the user, or is looked at every second by a work of the
+ * balloon (balloon_policy.c). While nothing is needed of a guest and nothing is in its balloon,
+ * it is left alone.
  */
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
+#include <linux/time64.h>
 #include <linux/virtio_byteorder.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/virtio_balloon.h>
 
 #include "aerie.h"
 #include "control.h"
 #include "dev/timer.h"
 #include "uapi.h"
+#include "virtio/balloon_policy.h"
 #include "virtio/virtio.h"
 
 #define CLASS_OTHER	0xff0000u	/* PCI has no class for it */
@@ -30,6 +43,7 @@
 #define PFNS		256u		/* at a time, as many as Linux hands in */
 #define PFNS_MAX	4096u		/* of one request: the rest stays where it is */
 #define STATS_MAX	64u		/* figures of a buffer */
+#define STATS_OLD_NS	(5 * NSEC_PER_SEC)
 
 static_assert(VIRTIO_BALLOON_PFN_SHIFT == PAGE_SHIFT);
 static_assert(AERIE_BALLOON_STATS <= VIRTIO_BALLOON_S_NR);
@@ -56,6 +70,10 @@ struct balloon_config {
  * @wanted: new figures are
  * @kept: there is a buffer for them; by the statistics queue's work alone
  * @head: that one
+ * @bounds: what it is to have; vm->lock, and what @look reads of it does not change while that
+ *	    may run
+ * @policy: for @look alone
+ * @look: every second where it is left to us how much is wanted
  */
 struct balloon {
 	struct aerie_virtio vdev;
@@ -69,6 +87,9 @@ struct balloon {
 	bool wanted;
 	bool kept;
 	u16 head;
+	struct aerie_balloon_config bounds;
+	struct aerie_balloon_policy policy;
+	struct delayed_work look;
 };
 
 static struct balloon *of_vdev(struct aerie_virtio *vdev)
@@ -222,6 +243,12 @@ static void balloon_reset(struct aerie_virtio *vdev)
 	b->kept = false;
 }
 
+/* It goes, if only for people so far. */
+static void balloon_detach(struct aerie_virtio *vdev)
+{
+	cancel_delayed_work_sync(&of_vdev(vdev)->look);
+}
+
 static void balloon_free(struct aerie_virtio *vdev)
 {
 	kvfree(of_vdev(vdev));
@@ -237,34 +264,138 @@ static const struct aerie_virtio_ops balloon_ops = {
 	.configure = balloon_configure,
 	.reset = balloon_reset,
 	.free = balloon_free,
+	.sever = balloon_detach,
+	.detach = balloon_detach,
 };
 
-static u32 pages_of(u64 bytes)
+/* ---- How much is wanted -------------------------------------------------------------- */
+
+static void want(struct balloon *b, u64 bytes)
 {
-	return min_t(u64, bytes >> PAGE_SHIFT, U32_MAX);
+	u32 pages = min_t(u64, bytes >> PAGE_SHIFT, U32_MAX);
+
+	if (pages != READ_ONCE(b->config.num_pages))
+		aerie_virtio_config_set(&b->vdev, &b->config.num_pages, &pages, sizeof(pages));
 }
 
-static int balloon_fits(const struct aerie_vm *vm, u64 bytes, struct aerie_why *why)
+static u64 wanted(const struct balloon *b)
 {
-	if (bytes <= vm->config.memory_bytes)
-		return 0;
-	return aerie_refuse(why, -ERANGE, AERIE_A_BALLOON, "the VM has less memory than that");
+	return (u64)READ_ONCE(b->config.num_pages) << PAGE_SHIFT;
 }
 
-int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why *why)
+/* The guest may say what it likes. */
+static u64 actual(const struct balloon *b)
 {
+	return min((u64)READ_ONCE(b->config.actual) << PAGE_SHIFT,
+		   b->vdev.dev.vm->config.memory_bytes);
+}
+
+/* Have the guest say anew what it has of memory, if it ever does. */
+static void stats_ask(struct balloon *b)
+{
+	unsigned long flags;
+
+	if (!READ_ONCE(b->stats_ns))
+		return;
+	WRITE_ONCE(b->wanted, true);
+	/* Who stops the queues does not know of us: nothing is queued behind its back. */
+	raw_spin_lock_irqsave(&b->vdev.lock, flags);
+	aerie_vq_kick(&b->vdev.vqs[STATS]);
+	raw_spin_unlock_irqrestore(&b->vdev.lock, flags);
+}
+
+static void stats_view(const struct balloon *b, struct aerie_balloon_view *view)
+{
+	u64 when = READ_ONCE(b->stats_ns);
+
+	view->available = READ_ONCE(b->stats[VIRTIO_BALLOON_S_AVAIL]);
+	if (view->available == ~0ull)
+		view->available = READ_ONCE(b->stats[VIRTIO_BALLOON_S_MEMFREE]);
+	if (!when || view->available == ~0ull)
+		view->told = AERIE_BALLOON_TOLD_NOTHING;
+	else if (aerie_now_ns() - when > STATS_OLD_NS)
+		view->told = AERIE_BALLOON_TOLD_BEFORE;
+	else
+		view->told = AERIE_BALLOON_TOLD_NOW;
+}
+
+static void look_work(struct work_struct *work)
+{
+	struct balloon *b = container_of(to_delayed_work(work), struct balloon, look);
+	const struct aerie_vm *vm = b->vdev.dev.vm;
+	struct aerie_balloon_view view = {
+		.memory = vm->config.memory_bytes,
+		.min = b->bounds.min,
+		.max = b->bounds.max,
+		.wanted = wanted(b),
+		.actual = actual(b),
+	};
+	struct aerie_mem_need need;
+
+	stats_view(b, &view);
+	aerie_mem_need(&vm->mem, &need);
+	view.need = need.need;
+	view.room = need.room;
+	want(b, aerie_balloon_decide(&b->policy, &view));
+	if (view.need || wanted(b) > view.min)
+		stats_ask(b);
+	queue_delayed_work(system_unbound_wq, &b->look, HZ);
+}
+
+static int bounds_check(const struct aerie_vm *vm, const struct aerie_balloon_config *config,
+			struct aerie_why *why)
+{
+	u64 memory = vm->config.memory_bytes;
+
+	if (!config->automatic && config->bytes > memory)
+		return aerie_refuse(why, -ERANGE, AERIE_A_BALLOON,
+				    "the VM has less memory than that");
+	if (config->automatic && config->min > memory)
+		return aerie_refuse(why, -ERANGE, AERIE_A_BALLOON_MIN,
+				    "the VM has less memory than the least that is wanted");
+	if (config->automatic && config->min > config->max)
+		return aerie_refuse(why, -EINVAL, AERIE_A_BALLOON_MIN,
+				    "the least that is wanted is more than the most");
+	return 0;
+}
+
+/* What has been checked. */
+static void bounds_set(struct balloon *b, const struct aerie_balloon_config *config)
+{
+	cancel_delayed_work_sync(&b->look);
+	b->bounds = *config;
+	b->bounds.min &= PAGE_MASK;
+	b->bounds.max = min(config->max, b->vdev.dev.vm->config.memory_bytes) & PAGE_MASK;
+	b->policy = (struct aerie_balloon_policy){};
+	if (config->automatic)
+		queue_delayed_work(system_unbound_wq, &b->look, 0);
+	else
+		want(b, config->bytes);
+}
+
+static struct balloon *find(struct aerie_vm *vm)
+{
+	struct aerie_dev *dev = aerie_device_find(vm, NAME);
+
+	return dev ? container_of(dev, struct balloon, vdev.dev) : NULL;
+}
+
+int aerie_virtio_balloon_create(struct aerie_vm *vm, const struct aerie_balloon_config *config,
+				struct aerie_why *why)
+{
+	const u32 attr = config->automatic ? AERIE_A_BALLOON_AUTO : AERIE_A_BALLOON;
 	struct balloon *b;
 	int err;
 
-	if (aerie_device_find(vm, NAME))
-		return aerie_refuse(why, -EEXIST, AERIE_A_BALLOON, "the VM has a balloon");
-	err = balloon_fits(vm, bytes, why);
+	if (find(vm))
+		return aerie_refuse(why, -EEXIST, attr, "the VM has a balloon");
+	err = bounds_check(vm, config, why);
 	if (err)
 		return err;
 	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return -ENOMEM;
-	b->config.num_pages = pages_of(bytes);
+	INIT_DELAYED_WORK(&b->look, look_work);
 	b->vdev.ops = &balloon_ops;
 	b->vdev.features = BIT_ULL(VIRTIO_BALLOON_F_STATS_VQ) |
 			   BIT_ULL(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
@@ -272,11 +403,12 @@ int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why
 	b->vdev.config = &b->config;
 	b->vdev.config_len = sizeof(b->config);
 	err = aerie_virtio_init(&b->vdev, vm, NAME, NR_QUEUES);
-	if (!err)
+	if (!err) {
+		bounds_set(b, config);
 		return 0;
+	}
 	kvfree(b);
-	return err == -ENOSPC ? aerie_refuse(why, err, AERIE_A_BALLOON, "finds no free PCI slot") :
-				err;
+	return err == -ENOSPC ? aerie_refuse(why, err, attr, "finds no free PCI slot") : err;
 }
 
 /* What is known of the guest's memory; ask for what is new. */
@@ -289,33 +421,36 @@ static void stats_tell(struct balloon *b, struct aerie_balloon_info *info)
 		info->stats[i] = READ_ONCE(b->stats[i]);
 	info->stats_age_ns = aerie_now_ns() - when;
 	info->has_stats = when;
-	if (when) {
-		WRITE_ONCE(b->wanted, true);
-		aerie_vq_kick(&b->vdev.vqs[STATS]);
-	}
+	stats_ask(b);
 }
 
-int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
+int aerie_virtio_balloon_set(struct aerie_vm *vm, const struct aerie_balloon_config *config,
 			     struct aerie_balloon_info *info, struct aerie_why *why)
 {
-	struct aerie_dev *dev = aerie_device_find(vm, NAME);
-	struct balloon *b;
-	u32 pages;
+	struct balloon *b = find(vm);
 	int err;
 
-	if (!dev)
+	if (!b)
 		return aerie_refuse(why, -ENODEV, AERIE_A_NAME, "the VM has no balloon");
-	b = container_of(dev, struct balloon, vdev.dev);
-	if (bytes) {
-		err = balloon_fits(vm, *bytes, why);
+	if (config) {
+		err = bounds_check(vm, config, why);
 		if (err)
 			return err;
-		pages = pages_of(*bytes);
-		aerie_virtio_config_set(&b->vdev, &b->config.num_pages, &pages, sizeof(pages));
+		bounds_set(b, config);
 	}
-	info->wanted = (u64)READ_ONCE(b->config.num_pages) << PAGE_SHIFT;
-	info->actual = (u64)READ_ONCE(b->config.actual) << PAGE_SHIFT;
+	info->wanted = wanted(b);
+	info->actual = actual(b);
 	info->reported = READ_ONCE(b->reported);
+	info->config = b->bounds;
 	stats_tell(b, info);
 	return 0;
+}
+
+bool aerie_virtio_balloon_size(struct aerie_vm *vm, u64 *want, u64 *have)
+{
+	const struct balloon *b = find(vm);
+
+	*want = b ? wanted(b) : 0;
+	*have = b ? actual(b) : 0;
+	return b;
 }

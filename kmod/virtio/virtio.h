@@ -334,8 +334,8 @@ s64 aerie_vq_pin(struct aerie_vq *vq, const struct aerie_vq_chain *chain, u64 of
  */
 
 int aerie_virtio_rng_create(struct aerie_vm *vm, struct aerie_why *why);
-/* @bytes: what is wanted in it */
-int aerie_virtio_balloon_create(struct aerie_vm *vm, u64 bytes, struct aerie_why *why);
+int aerie_virtio_balloon_create(struct aerie_vm *vm, const struct aerie_balloon_config *config,
+				struct aerie_why *why);
 int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config *disk,
 			    struct aerie_why *why);
 int aerie_virtio_console_create(struct aerie_vm *vm, struct aerie_why *why);
@@ -347,8 +347,10 @@ int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change 
 			    struct aerie_disk_info *info, struct aerie_why *why);
 
 /* As aerie_vm_balloon(). vm->lock is held. */
-int aerie_virtio_balloon_set(struct aerie_vm *vm, const u64 *bytes,
+int aerie_virtio_balloon_set(struct aerie_vm *vm, const struct aerie_balloon_config *config,
 			     struct aerie_balloon_info *info, struct aerie_why *why);
+/* As aerie_vm_ballooned(). vm->devs_lock or vm->lock is held. */
+bool aerie_virtio_balloon_size(struct aerie_vm *vm, u64 *wanted, u64 *actual);
 
 /* netdev.c: what all host interfaces share; module load and unload. */
 int aerie_netdev_start(void);

@@ -211,6 +211,38 @@ static bool has_name(uint8_t cmd)
 	       cmd == AERIE_CMD_MEM_SET || cmd == AERIE_CMD_MEM_MAP;
 }
 
+/* A balloon, or nearly one. */
+static void put_balloon(struct message *m)
+{
+	uint64_t bytes = (uint64_t)any(80) << 20;
+
+	if (!any(3)) {
+		put(m, AERIE_A_BALLOON, &bytes, sizeof(bytes));
+		return;
+	}
+	put(m, AERIE_A_BALLOON_AUTO, NULL, 0);
+	if (!any(3))
+		put(m, AERIE_A_BALLOON_MIN, &bytes, sizeof(bytes));
+	bytes = (uint64_t)any(80) << 20;
+	if (!any(3))
+		put(m, AERIE_A_BALLOON_MAX, &bytes, sizeof(bytes));
+}
+
+/* One that cannot be: of a size and without, with bounds and without auto, too large. */
+static void put_bad_balloon(struct message *m)
+{
+	uint64_t bytes = any(2) ? ~0ull << any(20) : 1ull << (40 + any(24));
+	uint16_t bound = any(2) ? AERIE_A_BALLOON_MIN : AERIE_A_BALLOON_MAX;
+
+	if (!any(3)) {
+		put(m, bound, &bytes, sizeof(bytes));
+		return;
+	}
+	put(m, AERIE_A_BALLOON, &bytes, sizeof(bytes));
+	if (any(2))
+		put(m, any(2) ? AERIE_A_BALLOON_AUTO : bound, &bytes, 0);
+}
+
 static void put_attach(struct message *m)
 {
 	struct {
@@ -226,12 +258,15 @@ static void put_attach(struct message *m)
 		put(m, AERIE_A_DISK_LIST | NLA_F_NESTED, &nest, sizeof(nest));
 	if (!any(4))
 		put(m, AERIE_A_ENTROPY, NULL, 0);
+	if (!any(4))
+		put_balloon(m);
 }
 
 static void put_detach(struct message *m)
 {
-	static const char * const names[] = { "disk0", "disk1", "rng", "pic", "pci", "", "%s" };
-	const char *name = names[any(7)];
+	static const char * const names[] = { "disk0", "disk1", "rng", "pic", "pci", "", "%s",
+					      "balloon" };
+	const char *name = names[any(8)];
 
 	put(m, AERIE_A_DEV_NAME, name, strlen(name) + 1);
 	if (any(2))
@@ -277,6 +312,8 @@ static void put_create(struct message *m)
 		put(m, AERIE_A_CMDLINE, "console=ttyS0", 14);
 	if (any(2))
 		put_nics(m);
+	if (any(2))
+		put_balloon(m);
 }
 
 static void put_bad_fd(struct message *m)
@@ -362,7 +399,8 @@ static uint8_t command_for(enum spoil spoil)
 	case SPOIL_FD:
 		return AERIE_CMD_VM_CREATE;
 	case SPOIL_RANGE:
-		return any(4) ? AERIE_CMD_VM_CREATE : AERIE_CMD_MEM_MAP;
+		return any(4) ? AERIE_CMD_VM_CREATE :
+		       any(2) ? AERIE_CMD_MEM_MAP : AERIE_CMD_BALLOON_SET;
 	case SPOIL_SHORT:
 	case SPOIL_NO_NUL:
 	case SPOIL_NAME:
@@ -401,6 +439,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_bad_fd(m);
 	else if (spoil == SPOIL_RANGE && cmd == AERIE_CMD_MEM_MAP)
 		put_bad_start(m);
+	else if (spoil == SPOIL_RANGE && cmd == AERIE_CMD_BALLOON_SET)
+		put_bad_balloon(m);
 	else if (spoil == SPOIL_RANGE)
 		put_bad_number(m);
 	else if (cmd == AERIE_CMD_VM_CREATE)
@@ -411,6 +451,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_detach(m);
 	else if (cmd == AERIE_CMD_MEM_MAP)
 		put_start(m);
+	else if (cmd == AERIE_CMD_BALLOON_SET && any(2))
+		put_balloon(m);
 
 	switch (spoil) {
 	case SPOIL_TYPE:

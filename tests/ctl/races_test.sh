@@ -9,13 +9,13 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 11
+plan 12
 
 v=$(vm race)
 # On a slow kernel fewer of them take as long.
 rounds=${RACE_ROUNDS:-$((${GUEST_SLOW:-1} > 1 ? 5 : 8))}
 run() {
-	timed aerie run "$v" -m 128M -k "$KERNEL" -a "$APPEND"
+	timed aerie run "$v" -m 128M -k "$KERNEL" -a "$APPEND" "$@"
 }
 # timed COMMAND...: what takes more than a minute hangs, and is remembered.
 timed() {
@@ -132,6 +132,30 @@ shown_while_plugged() {
 	[ "$failed" = 0 ] && [ "$(wc -l <"$SCRATCH/plugged")" -ge 3 ]
 }
 
+# A balloon that is looked after comes and goes, is given a size and left to us, while the VM is
+# reset and what is in balloons is told.
+balloon_any_time() {
+	run --balloon auto,min=1M || return 1
+	: >"$SCRATCH/balloons"
+	while [ -f "$SCRATCH/balloons" ]; do
+		timed aerie reset "$v"
+	done &
+	while [ -f "$SCRATCH/balloons" ]; do
+		timed aerie mem "$v" --json && timed aerie pool --json || echo >>"$SCRATCH/untold"
+	done &
+	for i in $(seq $((rounds * 2))); do
+		timed aerie balloon "$v" 16M
+		timed aerie balloon "$v" auto
+		timed aerie detach "$v" balloon --force && timed aerie attach "$v" balloon auto &&
+			echo >>"$SCRATCH/attached"
+	done
+	rm "$SCRATCH/balloons"
+	wait
+	timed aerie destroy "$v"
+	nothing_hung && [ ! -e "$SCRATCH/untold" ] &&
+		[ "$(wc -l <"$SCRATCH/attached")" = $((rounds * 2)) ]
+}
+
 # All verbs at one VM at once; in the end it can be destroyed.
 everything_at_once() {
 	run || return 1
@@ -164,6 +188,7 @@ check "create by four" create_by_four
 check "consoles of VMs that go" console_of_the_dying
 check "a VM that is being reset" shown_while_reset
 check "devices that come and go" shown_while_plugged
+check "a balloon that is looked after" balloon_any_time
 check "every verb at once" everything_at_once
 { destroy_any_time >/dev/null; } &
 check "list meanwhile" watch_lists

@@ -62,4 +62,49 @@ static __maybe_unused unsigned int works_run(void)
 	return n;
 }
 
+/* Those that wait for their time do so until the test says that it has come. */
+static struct delayed_work *later[MAX_WORKS];
+
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work, unsigned long delay)
+{
+	unsigned int i, free = MAX_WORKS;
+
+	for (i = 0; i < MAX_WORKS; i++) {
+		if (later[i] == work)
+			return false;
+		if (!later[i])
+			free = i;
+	}
+	if (free == MAX_WORKS)
+		abort();
+	later[free] = work;
+	return true;
+}
+
+bool cancel_delayed_work_sync(struct delayed_work *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_WORKS; i++) {
+		if (later[i] != work)
+			continue;
+		later[i] = NULL;
+		return true;
+	}
+	return false;
+}
+
+/* The time of each of them, once. */
+static __maybe_unused void delayed_works_run(void)
+{
+	struct delayed_work *due[MAX_WORKS];
+	unsigned int i;
+
+	memcpy(due, later, sizeof(due));
+	memset(later, 0, sizeof(later));
+	for (i = 0; i < MAX_WORKS; i++)
+		if (due[i])
+			due[i]->work.func(&due[i]->work);
+}
+
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The balloon: which memory is given up for what the driver hands in, and what is refused. */
-// sources: kmod/virtio/balloon.c kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
+// sources: kmod/virtio/balloon.c kmod/virtio/balloon_policy.c kmod/virtio/transport.c kmod/virtio/registers.c kmod/virtio/queue.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/pm.c kmod/dev/bus.c
 #include <uapi/linux/virtio_balloon.h>
 #include "ktap.h"
 #include "uapi.h"
@@ -30,11 +30,21 @@ int aerie_mem_drop(struct aerie_mem *mem, const struct aerie_ram *runs, unsigned
 	return 0;
 }
 
+static struct aerie_mem_need need;
+
+void aerie_mem_need(const struct aerie_mem *mem, struct aerie_mem_need *n)
+{
+	*n = need;
+}
+
+static const struct aerie_balloon_config none;
+
 static void setup(unsigned int queue)
 {
+	need = (struct aerie_mem_need){};
 	virtio_machine(RAM_END);
 	vm.config.memory_bytes = RAM_END;
-	EXPECT_EQ(aerie_virtio_balloon_create(&vm, 0, NULL), 0);
+	EXPECT_EQ(aerie_virtio_balloon_create(&vm, &none, NULL), 0);
 	balloon = container_of(list_entry(vm.devs.prev, struct aerie_dev, node),
 			       struct aerie_virtio, dev);
 	balloon->dev.ops->reset(&balloon->dev);
@@ -145,7 +155,9 @@ TEST(no_more_is_reported_than_there_is)
 
 TEST(what_is_wanted_has_bounds)
 {
-	u64 most = RAM_END, more = RAM_END + 1, most_of_all = ~0ull;
+	static const struct aerie_balloon_config most = { .bytes = RAM_END };
+	static const struct aerie_balloon_config more = { .bytes = RAM_END + 1 };
+	static const struct aerie_balloon_config most_of_all = { .bytes = ~0ull };
 	struct aerie_balloon_info info;
 	struct aerie_why why = {};
 
@@ -156,7 +168,7 @@ TEST(what_is_wanted_has_bounds)
 	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &more, &info, &why), -ERANGE);
 	EXPECT_EQ(why.attr, AERIE_A_BALLOON);
 	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &most_of_all, &info, &why), -ERANGE);
-	EXPECT_EQ(aerie_virtio_balloon_create(&vm, 0, &why), -EEXIST);
+	EXPECT_EQ(aerie_virtio_balloon_create(&vm, &none, &why), -EEXIST);
 	virtio_machine_fini();
 }
 
@@ -222,6 +234,110 @@ TEST(figures_are_kept_until_new_ones_are_wanted)
 	balloon->dev.ops->reset(&balloon->dev);
 	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
 	EXPECT(!info.has_stats);
+	virtio_machine_fini();
+}
+
+/* A guest of 64 MiB, of which 40 are available, as it says; the host has no use for them. */
+static void setup_auto(u64 min, u64 max)
+{
+	const struct aerie_balloon_config config = { .automatic = true, .min = min, .max = max };
+	const struct virtio_balloon_stat stats[] = { figure(VIRTIO_BALLOON_S_AVAIL, 40 << 20) };
+	struct aerie_balloon_info info;
+
+	setup(2);
+	vm.config.memory_bytes = 64 << 20;
+	now_ns = NSEC_PER_SEC;
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &config, &info, NULL), 0);
+	EXPECT(info.config.automatic);
+	tell(stats, sizeof(stats));
+	works_run();
+}
+
+static u64 wanted(void)
+{
+	u64 want, have;
+
+	EXPECT(aerie_virtio_balloon_size(&vm, &want, &have));
+	return want;
+}
+
+TEST(what_is_left_to_us_follows_need)
+{
+	struct aerie_balloon_info info;
+
+	setup_auto(1 << 20, ~0ull);
+	EXPECT_EQ(wanted(), 0);
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 1 << 20);
+	/* Nobody has a use for new figures. */
+	works_run();
+	EXPECT_EQ(ring_used_idx(&ring), 0);
+	need.need = 5 << 20;
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 5 << 20);
+	works_run();
+	EXPECT_EQ(ring_used_idx(&ring), 1);
+	/* Figures that are old are not gone by. */
+	now_ns += 6 * NSEC_PER_SEC;
+	need.need = 10 << 20;
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 5 << 20);
+	/* A size ends it. */
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &none, &info, NULL), 0);
+	EXPECT(!info.config.automatic);
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 0);
+	virtio_machine_fini();
+}
+
+TEST(nothing_is_looked_at_when_it_has_gone)
+{
+	setup_auto(0, ~0ull);
+	virtio_machine_fini();
+	delayed_works_run();
+}
+
+TEST(after_a_reset_the_least_is_wanted)
+{
+	setup_auto(2 << 20, 30 << 20);
+	need.need = 10 << 20;
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 10 << 20);
+	balloon->dev.ops->reset(&balloon->dev);
+	delayed_works_run();
+	EXPECT_EQ(wanted(), 2 << 20);
+	virtio_machine_fini();
+}
+
+TEST(bounds_are_checked)
+{
+	struct aerie_balloon_config config = { .automatic = true, .min = RAM_END + 1, .max = ~0ull };
+	struct aerie_balloon_info info;
+	struct aerie_why why = {};
+
+	setup(0);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &config, &info, &why), -ERANGE);
+	EXPECT_EQ(why.attr, AERIE_A_BALLOON_MIN);
+	config.min = 2 << 20;
+	config.max = 1 << 20;
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &config, &info, &why), -EINVAL);
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, NULL, &info, NULL), 0);
+	EXPECT(!info.config.automatic);
+	config.max = ~0ull;
+	EXPECT_EQ(aerie_virtio_balloon_set(&vm, &config, &info, NULL), 0);
+	EXPECT_EQ(info.config.min, 2 << 20);
+	EXPECT_EQ(info.config.max, RAM_END);
+	virtio_machine_fini();
+}
+
+TEST(no_more_is_told_than_the_vm_has)
+{
+	u64 want, have;
+
+	setup(0);
+	balloon->ops->configure(balloon, CONFIG_ACTUAL, 4, ~0u);
+	EXPECT(aerie_virtio_balloon_size(&vm, &want, &have));
+	EXPECT_EQ(have, RAM_END);
 	virtio_machine_fini();
 }
 

@@ -630,6 +630,14 @@ static inline void usleep_range(unsigned long lo, unsigned long hi)
 }
 
 struct delayed_work { struct work_struct work; };
+#define INIT_DELAYED_WORK(w, f) INIT_WORK(&(w)->work, f)
+#define to_delayed_work(w) container_of(w, struct delayed_work, work)
+#define system_unbound_wq ((struct workqueue_struct *)NULL)
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work, unsigned long delay);
+bool cancel_delayed_work_sync(struct delayed_work *work);
+/* Of the host, in pages: a test that links who asks says how many. */
+long si_mem_available(void);
+unsigned long totalram_pages(void);
 struct completion { int done; };
 typedef struct { int unused; } wait_queue_head_t;
 typedef struct { int unused; } call_single_data_t;
