@@ -51,8 +51,8 @@
  *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
  *   MEM_GET          ! NAME (do) or none (dump)
  *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
- *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
- *                      pages, SHARE_GROUP where it has one that is named; STORED:
+ *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED,
+ *                      BORN u64 pages, SHARE_GROUP where it has one that is named; STORED:
  *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
  *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT
  *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32: what is not named
@@ -253,6 +253,7 @@ enum aerie_attr {
 	AERIE_A_SWAP_PATH,	/* string */
 	AERIE_A_SWAP_SIZE,	/* u64, bytes */
 	AERIE_A_SWAP_USED,	/* u64, bytes */
+	AERIE_A_BORN,		/* u64, pages that became shared by what they were read from */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
