@@ -30,7 +30,7 @@ const struct option_def opts_share[] = {
 
 struct memory {
 	char name[AERIE_NAME_MAX + 1], group[AERIE_GROUP_MAX + 1];
-	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed;
+	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed, born;
 	uint64_t stored, packed, swapped, loaded, limit, reserve, idle[AERIE_IDLE_AGES];
 	uint64_t wanted, ballooned;
 	bool has_balloon;
@@ -60,6 +60,7 @@ static void read_memory(struct nlattr **tb, void *arg)
 	m->tables = get_u64(tb[AERIE_A_TABLES]);
 	m->broken = get_u64(tb[AERIE_A_BROKEN]);
 	m->hashed = get_u64(tb[AERIE_A_HASHED]);
+	m->born = get_u64(tb[AERIE_A_BORN]);
 	m->stored = get_u64(tb[AERIE_A_STORED]);
 	m->packed = get_u64(tb[AERIE_A_PACKED]);
 	m->swapped = get_u64(tb[AERIE_A_SWAPPED]);
@@ -92,7 +93,8 @@ static const struct out_col mem_cols[] = {
 	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "STORED", OUT_SIZE },
 	{ "PACKED", OUT_SIZE }, { "SWAPPED", OUT_SIZE }, { "WORKING", OUT_SIZE },
 	{ "BALLOONED", OUT_SIZE }, { "WANTED", OUT_SIZE }, { "TABLES", OUT_SIZE },
-	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 }, { "LOADED", OUT_U64 },
+	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 }, { "BORN", OUT_U64 },
+	{ "LOADED", OUT_U64 },
 	{ "LIMIT", OUT_SIZE }, { "RESERVE", OUT_SIZE }, { "WEIGHT", OUT_U64 },
 };
 
@@ -126,7 +128,8 @@ static void print_memories(const struct args *args, const struct memories *list)
 			{ .u64 = m->ballooned, .none = !m->has_balloon },
 			{ .u64 = m->wanted, .none = !m->has_balloon },
 			{ .u64 = m->tables }, { .u64 = m->broken }, { .u64 = m->hashed },
-			{ .u64 = m->loaded }, { .u64 = m->limit, .none = !m->limit },
+			{ .u64 = m->born }, { .u64 = m->loaded },
+			{ .u64 = m->limit, .none = !m->limit },
 			{ .u64 = m->reserve, .none = !m->reserve }, { .u64 = m->weight },
 		});
 	}

@@ -52,8 +52,8 @@
  *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
  *   MEM_GET          ! NAME (do) or none (dump)
  *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
- *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED u64
- *                      pages, SHARE_GROUP where it has one that is named; STORED:
+ *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED,
+ *                      BORN u64 pages, SHARE_GROUP where it has one that is named; STORED:
  *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
  *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT; BALLOON, BALLOONED
  *                      where it has a balloon
@@ -262,6 +262,7 @@ enum aerie_attr {
 	AERIE_A_BALLOON_AUTO,	/* flag: how much is wanted is what the host needs */
 	AERIE_A_BALLOON_MIN,	/* u64, bytes, of what is wanted then */
 	AERIE_A_BALLOON_MAX,	/* u64, bytes */
+	AERIE_A_BORN,		/* u64, pages that became shared by what they were read from */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

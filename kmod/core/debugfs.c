@@ -45,12 +45,13 @@ static int memory_show(struct seq_file *m, void *unused)
 
 	for (i = 0; i < mem->nr_ram; i++)
 		seq_printf(m, "ram 0x%llx-0x%llx\n", mem->ram[i].start, mem->ram[i].end - 1);
-	seq_printf(m, "granted_kib %llu\nresident_kib %lu\nlarge_kib %lu\nzero_kib %lu\nshared_kib %lu\nbroken %lu\nhashed %lu\nshare_group %s\n",
+	seq_printf(m, "granted_kib %llu\nresident_kib %lu\nlarge_kib %lu\nzero_kib %lu\nshared_kib %lu\nbroken %lu\nhashed %lu\nborn %lu\nshare_group %s\n",
 		   mem->bytes >> 10, atomic_long_read(&mem->resident) << (PAGE_SHIFT - 10),
 		   atomic_long_read(&mem->large) << (PAGE_SHIFT - 10),
 		   atomic_long_read(&mem->zero) << (PAGE_SHIFT - 10),
 		   atomic_long_read(&mem->shared) << (PAGE_SHIFT - 10),
 		   atomic_long_read(&mem->broken), atomic_long_read(&mem->hashed),
+		   atomic_long_read(&mem->born),
 		   vm->config.share_group[0] ? vm->config.share_group : "-");
 	seq_printf(m, "map_nodes %lu\nnested_tables %lu\nnested_root 0x%llx\nnested_levels %u\n",
 		   atomic_long_read(&mem->nodes), atomic_long_read(&mem->npt.tables),

@@ -277,6 +277,8 @@ struct aerie_shared *aerie_shared_make(const struct aerie_group *group, u64 hash
 				       struct page *page);
 /* Find one, and be a holder of it; or NULL. */
 struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash);
+/* Be a holder of what aerie_map_shared() says is one, or NULL. Context: that one's. */
+struct aerie_shared *aerie_shared_get(struct page *page);
 /* Have it be found by another hash, if nothing else is. The caller is a holder. */
 void aerie_shared_rehash(struct aerie_shared *shared, u64 hash);
 /* One holder less. Context: any but handlers of interrupts. */

@@ -27,6 +27,7 @@ struct aerie_ram {
 struct aerie_map_node;
 struct aerie_map_run;
 struct aerie_pte_ops;
+struct aerie_ring;
 struct bio_vec;
 struct file;
 struct mem_cgroup;
@@ -56,6 +57,7 @@ struct aerie_npt {
  * @zero: 4 KiB pages that are zeroes: only read so far, or found to be
  * @shared: 4 KiB pages in frames that other gfns, of this VM or others, hold as well
  * @broken: pages that were shared and have been written
+ * @born: pages that became shared because of what was told (aerie_share_tell())
  * @hashed: pages the scanner has hashed
  * @stored: 4 KiB pages whose content is compressed
  * @packed: bytes of the host that these take
@@ -72,6 +74,8 @@ struct aerie_npt {
  * @written: 4 KiB pages that the guest has written since @written_since (ns, 0: not counted)
  * @memcg: the memory cgroup of who made the VM, which pays for all of it; may be NULL
  * @group, @share_node: of the scanner (share.c)
+ * @told: it is worth telling it what is read: others can join the group
+ * @ring: what it has been told; NULL: nothing so far
  */
 struct aerie_mem {
 	struct aerie_ram ram[AERIE_MAX_RAM];
@@ -88,6 +92,7 @@ struct aerie_mem {
 	atomic_long_t zero;
 	atomic_long_t shared;
 	atomic_long_t broken;
+	atomic_long_t born;
 	atomic_long_t hashed;
 	atomic_long_t stored;
 	atomic_long_t packed;
@@ -112,6 +117,8 @@ struct aerie_mem {
 	struct mem_cgroup *memcg;
 	struct aerie_group *group;
 	struct list_head share_node;
+	bool told;
+	struct aerie_ring *ring;
 	atomic_long_t nodes;
 };
 
@@ -168,6 +175,19 @@ void aerie_mm_exit(void);
  * Context: may sleep. Return: 0 or -ENOMEM. Ended by aerie_mem_fini().
  */
 int aerie_share_join(struct aerie_mem *mem, const char *group);
+
+/**
+ * aerie_share_tell() - tell the scanner where pages have been read from
+ * @mem: the memory, whose pages they are
+ * @gpa: the first
+ * @pages: how many, one behind the other; nobody writes them on the caller's behalf any more
+ * @key: what is the same where another page has the same content; the next page's is the
+ *	 next number. It need not be true.
+ *
+ * Where others of the group have been told the same, theirs and these soon become one
+ * frame, if they are equal. Context: may sleep.
+ */
+void aerie_share_tell(struct aerie_mem *mem, gpa_t gpa, u32 pages, u64 key);
 
 /**
  * aerie_share_saved() - what sharing saves of a VM's memory

@@ -20,6 +20,10 @@
  * the place of the other (map.c says how a write ends that at any point). After a last
  * flush and grace period the frames that nobody holds any more are freed.
  *
+ * What disks have read from the same place is likely to be equal, and they tell so (told.c):
+ * of each page the place is a hash, too, and leads to a hint. Where that is good, by a sample
+ * of both, the two go through a batch at once, with neither visits nor a hash of their content.
+ *
  * A 2 MiB frame is hashed in pages of 4 KiB and split where enough of them have twins. One
  * that is written all the time is looked into every few passes: it may be one page of it
  * that is, and the others have twins.
@@ -55,7 +59,8 @@ MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be du
 #define PROBE_PASSES	8u	/* as often are frames looked into that never stand still */
 #define TWIN_SLOTS	(2 * BATCH_TWINS)
 #define HASH_ZERO	0ull	/* of a page of zeroes */
-#define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample */
+#define HASH_WHOLE	1ull	/* set in that of a whole page, clear in that of a sample, */
+#define HASH_SAMPLE	2ull	/* in which this is set; both clear in that of a place */
 #define SAMPLE_WORDS	12u
 #define SAMPLE_STEP	43u	/* words: one a 344 bytes, each time at another offset */
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
@@ -138,6 +143,7 @@ int aerie_share_join(struct aerie_mem *mem, const char *name)
 {
 	mutex_lock(&share_lock);
 	mem->group = group_get(name);
+	mem->told = *name;
 	if (mem->group)
 		list_add_tail(&mem->share_node, &mems);
 	mutex_unlock(&share_lock);
@@ -162,6 +168,7 @@ void aerie_share_leave(struct aerie_mem *mem)
 	aerie_age_leave(mem);
 	aerie_collapse_leave(mem);
 	aerie_swap_leave(mem);
+	aerie_told_leave(mem);
 	list_del(&mem->share_node);
 	for (i = 0; i < nr_hints; i++)
 		if (hints[i].mem == mem)
@@ -197,26 +204,6 @@ void aerie_share_unlock(void)
 
 /* ---- Hints -------------------------------------------------------------------------- */
 
-/* As many as there are pages; without memory it is done with fewer. */
-static void hints_size(void)
-{
-	struct aerie_mem *mem;
-	struct hint *bigger;
-	size_t pages = 1024;
-
-	list_for_each_entry(mem, &mems, share_node)
-		pages += atomic_long_read(&mem->resident);
-	pages = roundup_pow_of_two(pages);
-	if (pages <= nr_hints && pages >= nr_hints / 8)
-		return;
-	bigger = kvcalloc(pages, sizeof(*hints), GFP_KERNEL | __GFP_NOWARN);
-	if (!bigger)
-		return;
-	kvfree(hints);
-	hints = bigger;
-	nr_hints = pages;
-}
-
 static struct hint *hint_bucket(u64 hash)
 {
 	return &hints[hash & (nr_hints - 1) & ~(size_t)(HINT_WAYS - 1)];
@@ -237,29 +224,96 @@ static void hint_add(struct aerie_mem *mem, gfn_t gfn, u64 hash)
 }
 
 /*
- * Another own frame, or page of a 2 MiB one, that had @hash and has not been written since;
- * not @gfn itself.
+ * As many as there are pages, and once more for places; without memory it is done with fewer.
+ * Those of places nobody would tell again.
  */
+static void hints_size(void)
+{
+	struct hint *old = hints, *bigger;
+	size_t pages = 1024, nr = nr_hints, i;
+	struct aerie_mem *mem;
+
+	list_for_each_entry(mem, &mems, share_node)
+		pages += atomic_long_read(&mem->resident) << !!READ_ONCE(mem->ring);
+	pages = roundup_pow_of_two(pages);
+	if (pages <= nr_hints && pages >= nr_hints / 8)
+		return;
+	bigger = kvcalloc(pages, sizeof(*hints), GFP_KERNEL | __GFP_NOWARN);
+	if (!bigger)
+		return;
+	hints = bigger;
+	nr_hints = pages;
+	for (i = 0; i < nr; i++) {
+		if (old[i].mem)
+			hint_add(old[i].mem, old[i].gfn, old[i].hash);
+		if (i % 1024 == 0)
+			cond_resched();
+	}
+	kvfree(old);
+}
+
+/* That of a place, and not of what is there? */
+static bool is_place(u64 hash)
+{
+	return hash != HASH_ZERO && !(hash & (HASH_WHOLE | HASH_SAMPLE));
+}
+
+static bool is_zero(const struct aerie_leaf *leaf)
+{
+	return leaf->page && leaf->page == aerie_frame_zero(leaf->large);
+}
+
+/* By a sample. */
+static bool alike(const struct page *a, const struct page *b)
+{
+	const u64 *x = page_address(a), *y = page_address(b);
+	unsigned int i, at;
+
+	for (i = 0; i < SAMPLE_WORDS; i++) {
+		at = i * SAMPLE_STEP % PAGE_WORDS;
+		if (x[at] != y[at])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is page @i of a frame good for a hint: has it had @hash and not been written since; or, where
+ * that is a place's, is it, whoever may hold it, like @page?
+ */
+static bool hint_good(const struct aerie_leaf *leaf, unsigned int i, u64 hash,
+		      const struct page *page)
+{
+	bool is;
+
+	if (!is_place(hash))
+		return aerie_map_has_hash(leaf) && page_private(leaf->page + i) == hash;
+	rcu_read_lock();
+	is = (leaf->own || is_zero(leaf) || aerie_map_shared(leaf)) && alike(leaf->page + i, page);
+	rcu_read_unlock();
+	return is;
+}
+
+/* Where else @hash was seen, if that is still good; not at @gfn itself, where @page is. */
 static struct aerie_mem *hint_find(const struct aerie_mem *mem, gfn_t gfn, u64 hash,
-				   struct aerie_leaf *leaf)
+				   const struct page *page, struct aerie_leaf *leaf)
 {
 	struct hint *way = hint_bucket(hash);
-	unsigned int i;
+	unsigned int i, at;
 
 	for (i = 0; i < HINT_WAYS; i++) {
 		struct hint *hint = &way[i];
-		struct page *page;
 
 		if (!hint->mem || hint->hash != hash || hint->mem->group != mem->group ||
 		    (hint->mem == mem && hint->gfn == gfn))
 			continue;
-		if (!aerie_map_next(hint->mem, hint->gfn, leaf) || leaf->gfn > hint->gfn ||
-		    !aerie_map_has_hash(leaf))
+		if (!aerie_map_next(hint->mem, hint->gfn, leaf) || leaf->gfn > hint->gfn)
 			continue;
-		page = leaf->page + (hint->gfn - leaf->gfn);
+		at = hint->gfn - leaf->gfn;
+		if (!hint_good(leaf, at, hash, page))
+			continue;
 		leaf->gfn = hint->gfn;
-		if (page_private(page) == hash)
-			return hint->mem;
+		return hint->mem;
 	}
 	return NULL;
 }
@@ -294,7 +348,13 @@ static u64 hash_sample(const struct aerie_group *group, const u64 *words)
 		sample[i] = words[i * SAMPLE_STEP % PAGE_WORDS];
 		any |= sample[i];
 	}
-	return any ? (xxh64(sample, sizeof(sample), group->seed) | 2) & ~HASH_WHOLE : HASH_ZERO;
+	return any ? (xxh64(sample, sizeof(sample), group->seed) | HASH_SAMPLE) & ~HASH_WHOLE :
+		     HASH_ZERO;
+}
+
+static u64 hash_place(const struct aerie_group *group, u64 key)
+{
+	return (xxh64(&key, sizeof(key), group->seed) & ~(HASH_SAMPLE | HASH_WHOLE)) ?: 1ull << 63;
 }
 
 static u64 *vague_slot(u64 hash)
@@ -326,7 +386,7 @@ static void page_rehash(struct aerie_mem *mem, struct page *page)
 /* @page, whose hash is @hash, equals not all that have it. @shared is its frame, if any. */
 static void hash_refine(const struct aerie_group *group, u64 hash, struct aerie_shared *shared)
 {
-	if (hash == HASH_ZERO || hash & HASH_WHOLE)
+	if (!(hash & HASH_SAMPLE) || hash & HASH_WHOLE)
 		return;
 	*vague_slot(hash) = hash;
 	if (shared)
@@ -343,7 +403,7 @@ static struct twin *twin_hold(struct aerie_mem *mem, struct aerie_leaf *leaf, u6
 	struct twin *twin = &twins[nr_twins];
 	unsigned int at = twin_slot(mem, leaf->gfn);
 
-	if (nr_twins == BATCH_TWINS || !aerie_map_hold(leaf))
+	if (!twins || nr_twins == BATCH_TWINS || !aerie_map_hold(leaf))
 		return NULL;
 	while (twin_slots[at])
 		at = (at + 1) % TWIN_SLOTS;
@@ -375,9 +435,26 @@ static struct twin *twin_other(struct aerie_mem *mem, struct aerie_leaf *leaf, u
 	if (twin)
 		return twin;
 	if (leaf->large && (aerie_map_split(mem, leaf) || !aerie_map_next(mem, gfn, leaf) ||
-			    leaf->gfn != gfn || !aerie_map_has_hash(leaf)))
+			    leaf->gfn != gfn || !leaf->own ||
+			    !(is_place(hash) || aerie_map_has_hash(leaf))))
 		return NULL;
 	return page_count(leaf->page) == 1 ? twin_hold(mem, leaf, hash) : NULL;
+}
+
+/*
+ * Hold a small frame and its hint's: both or none; the other one has a place of its own to be
+ * found by.
+ */
+static void twins_hold(struct aerie_mem *mem, struct aerie_leaf *leaf, struct aerie_mem *with,
+		       struct aerie_leaf *other, u64 hash)
+{
+	struct twin *twin;
+
+	if (nr_twins + 2 > BATCH_TWINS)
+		return;
+	twin = twin_other(with, other, hash);
+	if (twin && twin_hold(mem, leaf, hash))
+		twins[nr_twins - 1].other = twin;
 }
 
 /* A small frame that has a hash: does anything equal it? */
@@ -403,19 +480,11 @@ static void leaf_match(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
 			aerie_shared_put(shared);
 		return;
 	}
-	with = hint_find(mem, leaf->gfn, hash, &other);
-	if (!with) {
+	with = hint_find(mem, leaf->gfn, hash, leaf->page, &other);
+	if (with)
+		twins_hold(mem, leaf, with, &other, hash);
+	else
 		hint_add(mem, leaf->gfn, hash);
-		return;
-	}
-	/* Both or none; the other one has a place of its own to be found by. */
-	if (nr_twins + 2 > BATCH_TWINS)
-		return;
-	twin = twin_other(with, &other, hash);
-	if (!twin)
-		return;
-	if (twin_hold(mem, leaf, hash))
-		twins[nr_twins - 1].other = twin;
 }
 
 static void small_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flush)
@@ -450,7 +519,7 @@ static bool has_twin(struct aerie_mem *mem, gfn_t gfn, u64 hash)
 	shared = aerie_shared_find(mem->group, hash);
 	if (shared)
 		aerie_shared_put(shared);
-	return shared || hint_find(mem, gfn, hash, &other);
+	return shared || hint_find(mem, gfn, hash, NULL, &other);
 }
 
 /* Would it pay to split a 2 MiB frame that changes while it is looked into? */
@@ -542,6 +611,83 @@ static bool collect(void)
 	return at_mem;
 }
 
+/* ---- Of what has been told ------------------------------------------------------------ */
+
+/* A small frame that was read from the place @hash: is there another of these? */
+static void place_match(struct aerie_mem *mem, struct aerie_leaf *leaf, u64 hash)
+{
+	struct aerie_leaf other;
+	struct aerie_mem *with;
+	struct twin *twin;
+
+	with = hint_find(mem, leaf->gfn, hash, leaf->page, &other);
+	if (!with) {
+		hint_add(mem, leaf->gfn, hash);
+		return;
+	}
+	if (other.own) {
+		twins_hold(mem, leaf, with, &other, hash);
+		return;
+	}
+	twin = twin_hold(mem, leaf, hash);
+	if (!twin)
+		return;
+	twin->zero = is_zero(&other);
+	rcu_read_lock();
+	if (aerie_map_shared(&other))
+		twin->found = aerie_shared_get(other.page);
+	rcu_read_unlock();
+}
+
+/* The same in a large frame: it is split where enough have been told that have twins. */
+static void place_large(const struct aerie_told *told, const struct aerie_leaf *leaf, u64 hash)
+{
+	const struct page *page = leaf->page + (told->gfn - leaf->gfn);
+	struct aerie_leaf other;
+	unsigned int found;
+	bool has;
+
+	has = hint_find(told->mem, told->gfn, hash, page, &other);
+	if (!has)
+		hint_add(told->mem, told->gfn, hash);
+	found = aerie_told_twin(told, has);
+	if (has && found && found >= READ_ONCE(share_split) && !aerie_map_split(told->mem, leaf))
+		aerie_told_again(told);
+}
+
+static void place_look(const struct aerie_told *told)
+{
+	u64 hash = hash_place(told->mem->group, told->key);
+	struct aerie_leaf leaf;
+
+	if (!aerie_map_next(told->mem, told->gfn, &leaf) || leaf.gfn > told->gfn)
+		return;
+	if (leaf.own && leaf.large)
+		place_large(told, &leaf, hash);
+	else if (leaf.own && page_count(leaf.page) == 1 && !twin_find(told->mem, told->gfn))
+		place_match(told->mem, &leaf, hash);
+	else if (aerie_map_shared(&leaf))
+		hint_add(told->mem, told->gfn, hash);
+}
+
+/* Look at the next that have been told. Returns false where there are no more. */
+static bool collect_told(void)
+{
+	struct aerie_told told;
+	unsigned int looked;
+
+	hints_size();
+	for (looked = 0; looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS; looked++) {
+		if (!aerie_told_next(&told))
+			return false;
+		if (nr_hints)
+			place_look(&told);
+		if (looked % RESCHED_PAGES == 0)
+			cond_resched();
+	}
+	return true;
+}
+
 /* ---- Comparing and sharing ------------------------------------------------------------ */
 
 /* Written out, eight words for each question whether that was all. */
@@ -574,24 +720,33 @@ static void twins_flush(void)
 static void twins_protect(void)
 {
 	struct twin *twin;
+	bool written;
 
 	synchronize_rcu();
 	aerie_mem_wait_holders();
-	for (twin = twins; twin < twins + nr_twins; twin++)
-		twin->flush = aerie_map_protect(twin->mem, &twin->leaf, &twin->dropped);
+	for (twin = twins; twin < twins + nr_twins; twin++) {
+		twin->flush = aerie_map_protect(twin->mem, &twin->leaf, &written);
+		/* What has been read only now was mostly something else before. */
+		twin->dropped = written && !is_place(twin->hash);
+	}
 	twins_flush();
 	for (twin = twins; twin < twins + nr_twins; twin++)
 		twin->dropped |= page_count(twin->leaf.page) != 1 || !aerie_map_held(&twin->leaf);
 }
 
 /* Let others hold the frame of a twin. Returns NULL where that cannot be. */
-static struct aerie_shared *twin_open(struct twin *twin)
+static struct aerie_shared *twin_open(struct twin *twin, u64 hash)
 {
 	if (twin->made)
 		return twin->made;
-	twin->made = aerie_shared_make(twin->mem->group, twin->hash, twin->leaf.page);
-	if (!twin->made || aerie_map_share(twin->mem, &twin->leaf, twin->leaf.page))
+	twin->made = aerie_shared_make(twin->mem->group, hash, twin->leaf.page);
+	if (!twin->made)
+		return NULL;
+	if (aerie_map_share(twin->mem, &twin->leaf, twin->leaf.page)) {
+		if (is_place(twin->hash))
+			atomic_long_inc(&twin->mem->born);
 		return twin->made;
+	}
 	/* Written at the last moment: the reference is the map's, as before. */
 	aerie_frame_get(twin->leaf.page);
 	aerie_shared_put(twin->made);
@@ -608,23 +763,64 @@ static bool twin_replace(struct twin *twin, struct page *page)
 	}
 	twin->old = twin->leaf.page;
 	twin->flush = true;
+	if (is_place(twin->hash)) {
+		atomic_long_inc(&twin->mem->born);
+		/* Who has read it last is likely to keep it. */
+		hint_add(twin->mem, twin->leaf.gfn, twin->hash);
+	}
 	return true;
+}
+
+/* It is not what it was thought to be: the same as @shared, or as what is to be shared. */
+static void twin_differs(struct twin *twin, struct aerie_shared *shared)
+{
+	twin->dropped = true;
+	if (is_place(twin->hash))
+		hint_add(twin->mem, twin->leaf.gfn, twin->hash);
+	else
+		hash_refine(twin->mem->group, twin->hash, shared);
+}
+
+static void twin_resolve(struct twin *twin);
+
+/*
+ * Two that are equal, by their place: their content is new to the scanner. Or there is a frame
+ * of it already, of which they become holders; then false.
+ */
+static bool twins_new(struct twin *twin, struct twin *other, u64 *hash)
+{
+	*hash = page_hash(other->mem, other->leaf.page);
+	if (*hash == HASH_ZERO) {
+		twin->zero = true;
+		other->zero = true;
+	} else {
+		other->found = aerie_shared_find(other->mem->group, *hash);
+		if (!other->found)
+			return true;
+		twin->found = aerie_shared_find(twin->mem->group, *hash);
+	}
+	twin->other = NULL;
+	twin_resolve(other);
+	twin_resolve(twin);
+	return false;
 }
 
 /* @twin and its other one. */
 static void twins_join(struct twin *twin, struct twin *other)
 {
 	struct aerie_shared *shared;
+	u64 hash = twin->hash;
 
 	if (other->dropped || other->old)
 		return;
 	if (!same(twin->leaf.page, other->leaf.page)) {
-		hash_refine(twin->mem->group, twin->hash, other->made);
-		twin->dropped = true;
+		twin_differs(twin, other->made);
 		other->dropped = !other->made;
 		return;
 	}
-	shared = twin_open(other);
+	if (is_place(hash) && !other->made && !twins_new(twin, other, &hash))
+		return;
+	shared = twin_open(other, hash);
 	if (!shared)
 		return;
 	refcount_inc(&shared->holders);
@@ -645,8 +841,7 @@ static void twin_resolve(struct twin *twin)
 			twin_replace(twin, aerie_frame_zero(false));
 	} else if (twin->found) {
 		if (!same(page, twin->found->page)) {
-			hash_refine(twin->mem->group, twin->hash, twin->found);
-			twin->dropped = true;
+			twin_differs(twin, twin->found);
 		} else if (twin_replace(twin, twin->found->page)) {
 			twin->found = NULL;	/* it is the gfn's now */
 		}
@@ -665,8 +860,9 @@ static void twins_end(void)
 		old |= !!twin->old;
 		if (twin->found)
 			aerie_shared_put(twin->found);
+		/* Whether it was written before it was told is known no longer. */
 		if (!twin->old && !twin->made)
-			aerie_map_unhold(&twin->leaf, twin->dropped);
+			aerie_map_unhold(&twin->leaf, twin->dropped || is_place(twin->hash));
 	}
 	if (old) {
 		synchronize_rcu();
@@ -677,7 +873,7 @@ static void twins_end(void)
 			aerie_frame_put(twin->old);
 }
 
-bool aerie_share_batch(void)
+static bool batch(bool (*collect_some)(void))
 {
 	struct twin *twin;
 	bool more;
@@ -685,11 +881,11 @@ bool aerie_share_batch(void)
 	lockdep_assert_held(&share_lock);
 	if (!twins)
 		twins = kvcalloc(BATCH_TWINS, sizeof(*twins), GFP_KERNEL | __GFP_NOWARN);
-	if (!twins || list_empty(&mems))
+	if (list_empty(&mems))
 		return false;
 	nr_twins = 0;
 	memset(twin_slots, 0, sizeof(twin_slots));
-	more = collect();
+	more = collect_some();
 	if (!nr_twins)
 		return more;
 	twins_protect();
@@ -703,6 +899,16 @@ bool aerie_share_batch(void)
 	return more;
 }
 
+bool aerie_share_batch(void)
+{
+	return batch(collect);
+}
+
+bool aerie_share_told_batch(void)
+{
+	return batch(collect_told);
+}
+
 void aerie_share_free(void)
 {
 	kvfree(twins);
@@ -711,6 +917,7 @@ void aerie_share_free(void)
 	hints = NULL;
 	nr_hints = 0;
 	at_mem = NULL;
+	aerie_told_free();
 }
 
 /* ---- Figures ------------------------------------------------------------------------ */

@@ -21,11 +21,34 @@ bool aerie_share_idle(void);
  */
 bool aerie_share_batch(void);
 
+/* The same of what has been told. Return: false where nothing is left of it. */
+bool aerie_share_told_batch(void);
+
 /* Give back what batches have left. No VM is left, and no thread. */
 void aerie_share_free(void);
 
 /* The end of aerie_share_join(), if there was one: of an empty map. May sleep. */
 void aerie_share_leave(struct aerie_mem *mem);
+
+/* told.c; but for aerie_told_any() share_lock is held. */
+
+/* A page that has been read, and from where. */
+struct aerie_told {
+	struct aerie_mem *mem;
+	gfn_t gfn;
+	u64 key;
+};
+
+bool aerie_told_any(void);
+/* Take the next one out. False where there is none. */
+bool aerie_told_next(struct aerie_told *told);
+/* It is in a 2 MiB frame, and has a twin, or none. Returns how many of the frame's have. */
+unsigned int aerie_told_twin(const struct aerie_told *told, bool is);
+/* That frame has been split: its pages with twins are to come again. */
+void aerie_told_again(const struct aerie_told *told);
+/* Forget what has been told of a VM's memory; nobody tells any more. */
+void aerie_told_leave(struct aerie_mem *mem);
+void aerie_told_free(void);
 
 /* share_thread.c */
 

@@ -5,7 +5,9 @@
  * After each batch it sleeps for as long as makes its part of the time so small. Waiting
  * for grace periods is sleep, too. A pass over all memory begins a second after the one
  * before at the earliest: what is written more often is not worth sharing, and where
- * nothing changes nothing is to be done.
+ * nothing changes nothing is to be done. Batches of what has been told go before the others,
+ * and go on between passes; as each takes grace periods and flushes, they are put off a
+ * little for more to be told.
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -17,6 +19,7 @@
 #include "mm/share.h"
 
 #define PASS_NS		NSEC_PER_SEC
+#define TOLD_NS		(20 * NSEC_PER_MSEC)
 
 static unsigned int budget = 5;
 static DECLARE_WAIT_QUEUE_HEAD(wait);
@@ -60,39 +63,55 @@ static bool has_work(void)
 	return kthread_should_stop() || (READ_ONCE(budget) && !aerie_share_idle());
 }
 
-/* Until @end, or the thread is to stop or has another budget. */
-static void rest_until(u64 end, unsigned int percent)
+/* Until @end, or the thread is to stop or has another budget, or with @told is told something. */
+static void rest_until(u64 end, unsigned int percent, bool told)
 {
 	s64 left = end - ktime_get_ns();
 
 	if (left > 0)
-		wait_event_idle_timeout(wait, kthread_should_stop() || READ_ONCE(budget) != percent,
+		wait_event_idle_timeout(wait, kthread_should_stop() ||
+					READ_ONCE(budget) != percent || (told && aerie_told_any()),
 					nsecs_to_jiffies(left) + 1);
+}
+
+/* After a pass. */
+static void rest(u64 next, unsigned int percent)
+{
+	bool told = aerie_told_any();
+
+	rest_until(next, percent, true);
+	if (!told && aerie_told_any())
+		rest_until(ktime_get_ns() + TOLD_NS, percent, false);
 }
 
 static int share_run(void *unused)
 {
-	u64 pass = ktime_get_ns();
+	u64 next = 0;		/* when the pass may go on, or a new one begin */
+	u64 pass = 0;		/* when it has begun; 0: it is over */
 
 	while (!kthread_should_stop()) {
 		u64 start = ktime_get_ns(), used = current->se.sum_exec_runtime;
 		unsigned int percent = READ_ONCE(budget);
-		bool more;
 
 		if (!percent || aerie_share_idle()) {
 			wait_event_idle(wait, has_work());
 			continue;
 		}
 		aerie_share_lock();
-		more = aerie_share_batch();
-		aerie_share_unlock();
-		if (!more) {
-			rest_until(pass + PASS_NS, percent);
-			pass = ktime_get_ns();
+		aerie_share_told_batch();
+		if (start >= next) {
+			pass = pass ?: start;
+			next = 0;
+			if (!aerie_share_batch()) {
+				next = pass + PASS_NS;
+				pass = 0;
+			}
 		}
+		aerie_share_unlock();
 		cond_resched();
 		used = current->se.sum_exec_runtime - used;
-		rest_until(start + div_u64(used * 100, percent), percent);
+		rest_until(start + div_u64(used * 100, percent), percent, false);
+		rest(next, percent);
 	}
 	return 0;
 }

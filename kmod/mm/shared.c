@@ -87,6 +87,13 @@ struct aerie_shared *aerie_shared_find(const struct aerie_group *group, u64 hash
 	return shared;
 }
 
+struct aerie_shared *aerie_shared_get(struct page *page)
+{
+	struct aerie_shared *shared = aerie_shared_of(page);
+
+	return refcount_inc_not_zero(&shared->holders) ? shared : NULL;
+}
+
 void aerie_shared_rehash(struct aerie_shared *shared, u64 hash)
 {
 	spin_lock(&shared_lock);

@@ -67,6 +67,7 @@ static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 	      put_u64(skb, AERIE_A_TABLES, tables << PAGE_SHIFT) ?:
 	      put_u64(skb, AERIE_A_BROKEN, atomic_long_read(&mem->broken)) ?:
 	      put_u64(skb, AERIE_A_HASHED, atomic_long_read(&mem->hashed)) ?:
+	      put_u64(skb, AERIE_A_BORN, atomic_long_read(&mem->born)) ?:
 	      put_bytes(skb, AERIE_A_STORED, &mem->stored) ?:
 	      put_u64(skb, AERIE_A_PACKED, atomic_long_read(&mem->packed)) ?:
 	      put_bytes(skb, AERIE_A_SWAPPED, &mem->swapped) ?:

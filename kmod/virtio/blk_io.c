@@ -15,6 +15,9 @@
  * A flush covers what was given back before it came: vfs_fsync() waits for the data and has
  * the disk's own cache written. For a driver that has not accepted VIRTIO_BLK_F_FLUSH a
  * write has reached the disk when it is given back (IOCB_DSYNC).
+ *
+ * Where others could have read the same, the memory is told what has been read (blk_tell.c);
+ * for that a request keeps its buffers' addresses.
  */
 #include <linux/bvec.h>
 #include <linux/fs.h>
@@ -27,6 +30,7 @@
 #include "aerie.h"
 #include "virtio/blk.h"
 #include "virtio/blk_req.h"
+#include "virtio/blk_tell.h"
 #include "virtio/disk_file.h"
 #include "virtio/image.h"
 
@@ -48,7 +52,8 @@ struct aerie_blk_io {
 	struct iov_iter iter;
 	struct work_struct work;
 	struct llist_node node;		/* queue->done */
-	unsigned int nr_segs, max_segs;
+	struct aerie_vq_buf *bufs;	/* for max_bufs of them, behind segs */
+	unsigned int nr_segs, max_segs, max_bufs;
 	struct bio_vec segs[];
 };
 
@@ -186,6 +191,13 @@ static struct file *file_of(const struct aerie_blk_io *io)
 	return aerie_image_whole(blk->image, io->ask.pos, io->ask.len, io_writes(io));
 }
 
+const struct inode *aerie_blk_at(struct aerie_blk *blk, u64 pos, u64 *len)
+{
+	struct file *file = blk->image ? aerie_image_at(blk->image, pos, len) : blk->file;
+
+	return file ? file->f_mapping->host : NULL;
+}
+
 /* @len bytes of the data from @done on, which is byte @at of what is pinned. */
 static int chunk_write(struct aerie_blk_io *io, u32 done, u32 at, u64 *len)
 {
@@ -277,6 +289,12 @@ static void io_free(struct aerie_blk_io *io)
 		kfree(io);
 }
 
+/* Is it of what is told, if there are any buffers kept for that? */
+static bool tells(const struct aerie_blk_io *io)
+{
+	return io->max_bufs && io->ask.op == AERIE_BLK_READ && io->ask.len >= PAGE_SIZE;
+}
+
 /* Give it back. Context: the queue's work, or nobody is at the queue. */
 static void io_return(struct aerie_blk_io *io)
 {
@@ -286,6 +304,8 @@ static void io_return(struct aerie_blk_io *io)
 		aerie_virtio_broken(vq->vdev);
 	else
 		aerie_vq_used(vq, io->head, io->written + 1);
+	if (io->written && tells(io))
+		aerie_blk_tell(io->blk, &vq->vdev->dev.vm->mem, io->ask.pos, io->written, io->bufs);
 	io_free(io);
 }
 
@@ -488,15 +508,19 @@ static unsigned int segs_most(const struct aerie_vq_chain *chain)
 	return min_t(u64, pages, SEGS + 1);
 }
 
-static struct aerie_blk_io *io_alloc(struct aerie_blk_queue *queue, unsigned int nr_segs)
+static struct aerie_blk_io *io_alloc(struct aerie_blk_queue *queue, unsigned int nr_segs,
+				     unsigned int nr_bufs)
 {
 	struct aerie_blk_io *io;
 
-	io = kmalloc(struct_size(io, segs, nr_segs), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	io = kmalloc(struct_size(io, segs, nr_segs) + nr_bufs * sizeof(*io->bufs),
+		     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!io)
 		return NULL;
 	io->queue = queue;
 	io->max_segs = nr_segs;
+	io->bufs = (struct aerie_vq_buf *)&io->segs[nr_segs];
+	io->max_bufs = nr_bufs;
 	return io;
 }
 
@@ -519,7 +543,8 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	struct aerie_blk *blk = aerie_blk_of(vq);
 	struct aerie_blk_queue *queue = &blk->queues[vq->index];
 	unsigned int nr_segs = segs_most(chain);
-	struct aerie_blk_io *io = nr_segs <= SEGS ? io_alloc(queue, nr_segs) : NULL;
+	unsigned int nr_bufs = blk->vdev.dev.vm->mem.told ? chain->nr_out : 0;
+	struct aerie_blk_io *io = nr_segs <= SEGS ? io_alloc(queue, nr_segs, nr_bufs) : NULL;
 	int err;
 
 	if (!io)
@@ -539,6 +564,8 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	io->status_gpa = aerie_blk_status_gpa(chain);
 	io->status = err;
 	if (err == VIRTIO_BLK_S_OK) {
+		if (tells(io))
+			memcpy(io->bufs, chain->bufs + chain->nr_in, nr_bufs * sizeof(*io->bufs));
 		charge(blk, &io->ask);
 		err = io_begin(io, chain);
 		if (err == -EIOCBQUEUED)
@@ -617,7 +644,7 @@ int aerie_blk_queues_init(struct aerie_blk *blk, unsigned int nr)
 
 		aerie_timer_init(&queue->timer, timer_fn);
 		init_llist_head(&queue->done);
-		queue->spare = io_alloc(queue, SPARE_SEGS);
+		queue->spare = io_alloc(queue, SPARE_SEGS, 0);
 		if (!queue->spare) {
 			aerie_blk_queues_fini(blk);
 			return -ENOMEM;

@@ -116,6 +116,13 @@ struct file *aerie_image_whole(struct aerie_image *image, u64 pos, u64 len, bool
 	return image->layers[first].data;
 }
 
+struct file *aerie_image_at(const struct aerie_image *image, u64 pos, u64 *len)
+{
+	int i = find(image, 0, pos, len);
+
+	return i == ZEROES ? NULL : image->layers[i].data;
+}
+
 /* ---- Checksums ------------------------------------------------------------ */
 
 /* Read the chunk that @pos is in and compare its checksum. */

@@ -93,6 +93,12 @@ void aerie_image_close(struct aerie_image *image);
  */
 struct file *aerie_image_whole(struct aerie_image *image, u64 pos, u64 len, bool write);
 
+/*
+ * The file that holds what is at @pos, at the same place, for the time being; @len is cut to
+ * what it holds from there on. NULL: zeroes. Context: any.
+ */
+struct file *aerie_image_at(const struct aerie_image *image, u64 pos, u64 *len);
+
 /**
  * aerie_image_read() - where to read
  * @image: image

@@ -31,6 +31,7 @@ static void (*fake_pool_waiting)(void);	/* for room */
 int aerie_share_start(void) { return 0; }
 void aerie_share_stop(void) { }
 void aerie_share_wake(void) { }
+unsigned int aerie_share_budget(void) { return 100; }
 int aerie_pool_start(void) { return 0; }
 void aerie_pool_stop(void) { }
 void aerie_pool_wake(void) { }

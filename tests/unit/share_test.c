@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -49,7 +49,7 @@ static bool quiet;		/* nobody interferes */
 static unsigned int depth;	/* of operations: a flush within one is that of a break */
 static bool busy;		/* in one: nobody may wait for another */
 static bool collapsing;		/* slots may be BUSY while translations are flushed */
-static unsigned long shares, breaks, faults, loads, collapses;
+static unsigned long shares, breaks, faults, loads, born, collapses;
 
 static u64 rnd(u64 n)
 {
@@ -150,6 +150,22 @@ static void host_write(struct vm *vm, gpa_t gpa, const void *buf, size_t len)
 		memcpy(vm->model + gpa, buf, len);
 }
 
+/* A disk reads some blocks, and tells which; or it errs, or means an older content. */
+static void disk_read(struct vm *vm, gpa_t gpa)
+{
+	unsigned int block = 1 + rnd(6), pages = 1 + rnd(4), i;
+	bool errs = !rnd(8);
+	u8 page[PAGE_SIZE];
+
+	for (i = 0; i < pages; i++) {
+		pattern(page, block + i);
+		if (!rnd(16))
+			page[rnd(PAGE_SIZE)] = 1;
+		host_write(vm, gpa + i * PAGE_SIZE, page, PAGE_SIZE);
+	}
+	aerie_share_tell(&vm->mem, gpa, pages, errs ? rnd(8) : 1000 + block);
+}
+
 static void pin_some(void)
 {
 	unsigned int i = rnd(PINS);
@@ -201,7 +217,7 @@ static void one_op(void)
 	depth++;
 	if (!rnd(50))
 		shim_fail_alloc = 1 + rnd(4);
-	switch (rnd(16)) {
+	switch (rnd(18)) {
 	case 0 ... 4:
 		guest_access(vm, gpa + 8 * rnd(512), false, 0);
 		break;
@@ -239,6 +255,9 @@ static void one_op(void)
 	case 13:
 		if (!busy)
 			pin_some();
+		break;
+	case 14 ... 15:
+		disk_read(vm, gpa);
 		break;
 	default:
 		pin_use();
@@ -329,7 +348,10 @@ static void batches(void)
 	if (!rnd(10))
 		shim_fail_alloc = 1 + rnd(6);
 	scanning = true;
-	if (rnd(3)) {
+	if (!rnd(3)) {
+		for (i = 1 + rnd(4); i && aerie_share_told_batch(); i--)
+			;
+	} else if (rnd(3)) {
 		for (i = 1 + rnd(40); i && aerie_share_batch(); i--)
 			;
 	} else if (rnd(4)) {
@@ -437,6 +459,7 @@ static void vm_destroy(struct vm *vm)
 	vm_clear(vm);
 	breaks += atomic_long_read(&vm->mem.broken);
 	loads += atomic_long_read(&vm->mem.loaded);
+	born += atomic_long_read(&vm->mem.born);
 	aerie_mem_fini(&vm->mem);
 	free(vm->model);
 }
@@ -500,9 +523,10 @@ TEST(anything_in_any_order)
 		teardown();
 	}
 	shim_hash_shift = 0;
-	printf("# %lu pages shared at the end, %lu broken, %lu brought back, %lu faults, %lu collapses\n",
-	       shares, breaks, loads, faults, collapses);
+	printf("# %lu pages shared at the end, %lu born so, %lu broken, %lu brought back, %lu faults, %lu collapses\n",
+	       shares, born, breaks, loads, faults, collapses);
 	EXPECT(collapses > 20);
+	EXPECT(born > 1000);
 	EXPECT(loads > 1000);
 	EXPECT(shares > 100);
 	EXPECT(breaks > 1000);
@@ -652,6 +676,173 @@ TEST(what_a_guest_writes_is_counted)
 		EXPECT(guest_access(vm, 4 * PAGE_SIZE, true, 3));
 		EXPECT(!vm->mem.npt.guarded);
 	}
+	teardown();
+}
+
+static void read_block(struct vm *vm, gpa_t gpa, unsigned int block)
+{
+	put_pattern(vm, gpa, block);
+	aerie_share_tell(&vm->mem, gpa, 1, block);
+}
+
+static void told(void)
+{
+	aerie_share_lock();
+	while (aerie_share_told_batch())
+		;
+	aerie_share_unlock();
+	EXPECT(!aerie_told_any());
+}
+
+static void expect_shared(const struct vm *vm, long shared, long from)
+{
+	EXPECT_EQ(atomic_long_read(&vm->mem.shared), shared);
+	EXPECT_EQ(atomic_long_read(&vm->mem.born), from);
+}
+
+TEST(what_is_read_from_one_place_is_born_shared)
+{
+	unsigned int i;
+	u64 one = 1;
+
+	setup(1);
+	quiet = true;
+	for (i = 0; i < 8; i++) {
+		read_block(&vms[0], i * PAGE_SIZE, 1 + i);
+		read_block(&vms[3], i * PAGE_SIZE, 1 + i);
+	}
+	told();
+	expect_shared(&vms[0], 0, 0);
+	for (i = 0; i < 8; i++)
+		read_block(&vms[1], (8 + i) * PAGE_SIZE, 1 + i);
+	told();
+	expect_shared(&vms[0], 8, 8);
+	expect_shared(&vms[1], 8, 8);
+	/* The third finds what is shared; also where who has read it first has written since. */
+	EXPECT_EQ(aerie_mem_write(&vms[0].mem, 0, &one, 8, GFP_KERNEL), 0);
+	memcpy(vms[0].model, &one, 8);
+	for (i = 0; i < 8; i++)
+		read_block(&vms[2], i * PAGE_SIZE, 1 + i);
+	told();
+	expect_shared(&vms[0], 7, 8);
+	expect_shared(&vms[2], 8, 8);
+	EXPECT_EQ(aerie_share_with(&vms[2].mem, &vms[1].mem), 8);
+	/* Within a VM, too, but not where nobody can join. */
+	read_block(&vms[2], 16 * PAGE_SIZE, 1);
+	told();
+	expect_shared(&vms[2], 9, 9);
+	expect_shared(&vms[3], 0, 0);
+	for (i = 0; i < MEMS; i++) {
+		EXPECT_EQ(atomic_long_read(&vms[i].mem.hashed), 0);
+		verify(&vms[i]);
+	}
+	/* The scanner knows what it finds then: it is one frame with what others have. */
+	put_pattern(&vms[1], 0x20000, 8);
+	passes(4);
+	expect_shared(&vms[1], 9, 8);
+	EXPECT_EQ(aerie_share_saved(&vms[1].mem), 7 * (PAGE_SIZE - PAGE_SIZE / 3) +
+		  2 * (PAGE_SIZE - PAGE_SIZE / 4));
+	teardown();
+}
+
+TEST(what_is_told_need_not_be_true)
+{
+	unsigned int i;
+	u64 odd;
+
+	setup(1);
+	quiet = true;
+	/* Others by a sample, others that a sample does not tell, zeroes. */
+	for (i = 0; i < 6; i++) {
+		put_pattern(&vms[0], i * PAGE_SIZE, i < 2 ? 1 : 0);
+		put_pattern(&vms[1], i * PAGE_SIZE, i < 2 ? 2 : 0);
+	}
+	for (i = 2; i < 4; i++) {
+		odd = 1 + i;
+		EXPECT_EQ(aerie_mem_write(&vms[1].mem, i * PAGE_SIZE + 8, &odd, 8, GFP_KERNEL), 0);
+		memcpy(vms[1].model + i * PAGE_SIZE + 8, &odd, 8);
+	}
+	aerie_share_tell(&vms[0].mem, 0, 6, 100);
+	aerie_share_tell(&vms[1].mem, 0, 6, 100);
+	/* No RAM, no memory yet, beyond the end. */
+	aerie_share_tell(&vms[0].mem, 0xa0000, 4, 100);
+	aerie_share_tell(&vms[0].mem, 0x300000, 2, 100);
+	aerie_share_tell(&vms[0].mem, BYTES, 100, 100);
+	aerie_share_tell(&vms[0].mem, ~0ull << 12, 3, 100);
+	aerie_share_tell(&vms[0].mem, 0, 0, 100);
+	told();
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.zero), 2);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.zero), 2);
+	expect_shared(&vms[0], 0, 2);
+	expect_shared(&vms[1], 0, 2);
+	/* The one who read last is right. */
+	put_pattern(&vms[2], 0, 2);
+	aerie_share_tell(&vms[2].mem, 0, 1, 100);
+	told();
+	expect_shared(&vms[1], 1, 3);
+	expect_shared(&vms[2], 1, 1);
+	for (i = 0; i < MEMS; i++)
+		verify(&vms[i]);
+	teardown();
+}
+
+/* More than there is room for; and a VM that goes before it is looked at. */
+TEST(what_is_told_in_excess_is_dropped)
+{
+	unsigned int i;
+
+	setup(1);
+	quiet = true;
+	for (i = 0; i < 5000; i++)
+		read_block(&vms[0], i % 8 * PAGE_SIZE, 1 + i % 8);
+	for (i = 0; i < 8; i++)
+		read_block(&vms[1], i * PAGE_SIZE, 1 + i);
+	aerie_share_lock();
+	EXPECT(aerie_share_told_batch());
+	aerie_share_unlock();
+	/* Its turn came early. */
+	expect_shared(&vms[1], 8, 8);
+	vm_destroy(&vms[0]);
+	told();
+	verify(&vms[1]);
+	vm_create(&vms[0], &aerie_pte_npt4, "a");
+	teardown();
+}
+
+TEST(large_frames_are_split_where_enough_is_told)
+{
+	const gpa_t at = 2u << 20;
+	unsigned int i;
+
+	setup(1);
+	quiet = true;
+	for (i = 0; i < 63; i++) {
+		read_block(&vms[0], at + i * PAGE_SIZE, 1 + i);
+		read_block(&vms[1], at + (2 * i) * PAGE_SIZE, 1 + i);
+	}
+	told();
+	expect_shared(&vms[1], 0, 0);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.large), 512);
+	/* One of them is something else by now, and told to be: they are 63 still. */
+	put_pattern(&vms[1], at, 200);
+	aerie_share_tell(&vms[1].mem, at, 1, 200);
+	read_block(&vms[0], at + 63 * PAGE_SIZE, 64);
+	read_block(&vms[1], at + 126 * PAGE_SIZE, 64);
+	told();
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.large), 512);
+	read_block(&vms[0], at + 400 * PAGE_SIZE, 300);
+	read_block(&vms[1], at + 1 * PAGE_SIZE, 300);
+	told();
+	expect_shared(&vms[0], 64, 64);
+	expect_shared(&vms[1], 64, 64);
+	EXPECT_EQ(atomic_long_read(&vms[0].mem.large), 0);
+	EXPECT_EQ(atomic_long_read(&vms[1].mem.large), 0);
+	/* From now on one is enough. */
+	read_block(&vms[1], at + 3 * PAGE_SIZE, 63);
+	told();
+	expect_shared(&vms[1], 65, 65);
+	verify(&vms[0]);
+	verify(&vms[1]);
 	teardown();
 }
 

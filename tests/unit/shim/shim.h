@@ -549,6 +549,7 @@ typedef struct { int n; } refcount_t;
 #define refcount_set(r, v) ((void)((r)->n = (v)))
 #define refcount_read(r) ((unsigned int)(r)->n)
 #define refcount_inc(r) do { if (!(r)->n++) abort(); } while (0)
+static inline bool refcount_inc_not_zero(refcount_t *r) { return r->n && r->n++; }
 static inline bool refcount_dec_and_lock(refcount_t *r, spinlock_t *l)
 {
 	if (r->n <= 0)
