@@ -27,6 +27,7 @@ enum status cmd_disk(const struct args *args);
 enum status cmd_image(const struct args *args);
 enum status cmd_mem(const struct args *args);
 enum status cmd_map(const struct args *args);	/* mem --map, --svg */
+enum status cmd_written(const struct args *args);	/* mem --written */
 enum status cmd_balloon(const struct args *args);
 enum status cmd_pool(const struct args *args);
 enum status cmd_swap(const struct args *args);

@@ -12,6 +12,7 @@
 const struct option_def opts_mem[] = {
 	{ .name = "watch", .help = "again every second, until Ctrl-C" },
 	{ .name = "idle", .help = "for how long memory has not been accessed" },
+	{ .name = "written", .arg = "TIME", .help = "how much of its memory the guest writes in that" },
 	{ .name = "map", .help = "draw what the VM's memory is, by its addresses" },
 	{ .name = "svg", .arg = "FILE", .help = "the same as a picture, an SVG file" },
 	{ .name = "limit", .arg = "SIZE", .help = "what the VM may have of its own, 0: no limit" },
@@ -224,6 +225,8 @@ enum status cmd_mem(const struct args *args)
 	struct refusal e;
 	struct conn conn;
 
+	if (args_has(args, "written"))
+		return cmd_written(args);
 	if (args_has(args, "map") || args_has(args, "svg"))
 		return cmd_map(args);
 	status = parse_wanted(args, &wanted);

@@ -229,6 +229,11 @@ void put_str(struct nl_msg *msg, int attr, const char *value)
 	put_data(msg, attr, value, strlen(value) + 1);
 }
 
+void put_u8(struct nl_msg *msg, int attr, uint8_t value)
+{
+	put_data(msg, attr, &value, sizeof(value));
+}
+
 void put_u32(struct nl_msg *msg, int attr, uint32_t value)
 {
 	put_data(msg, attr, &value, sizeof(value));

@@ -35,6 +35,7 @@ void conn_close(struct conn *conn);
 /* A request without attributes; conn_call() frees it. Add attributes with put_*(). */
 struct nl_msg *conn_request(const struct conn *conn, int cmd, int flags);
 void put_str(struct nl_msg *msg, int attr, const char *value);
+void put_u8(struct nl_msg *msg, int attr, uint8_t value);
 void put_u32(struct nl_msg *msg, int attr, uint32_t value);
 void put_s32(struct nl_msg *msg, int attr, int32_t value);
 void put_u64(struct nl_msg *msg, int attr, uint64_t value);

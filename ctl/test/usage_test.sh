@@ -95,6 +95,10 @@ refuses 2 "--map is of a VM: say which" mem --map
 refuses 2 "--svg is of a VM: say which" mem --svg x.svg
 refuses 2 "--map or --idle, not both" mem web --map --idle
 refuses 2 "--svg or --limit, not both" mem web --svg x.svg --limit 1G
+refuses 2 "--written is of a VM: say which" mem --written 1s
+refuses 2 "--written 'much' is no time" mem web --written much
+refuses 2 "--written '0' is no time" mem web --written 0
+refuses 2 "--written or --map, not both" mem web --written 1s --map
 refuses 2 "--svg '' names no file" mem web --svg ''
 refuses 2 "--json is of --map" mem web --svg x.svg --json
 refuses 2 "is more than 365d" detach web disk0 --timeout 400d

@@ -56,9 +56,9 @@
  *                      BORN u64 pages, SHARE_GROUP where it has one that is named; STORED:
  *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
  *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT; BALLOON, BALLOONED
- *                      where it has a balloon
- *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32: what is not named
- *                      stays as it is
+ *                      where it has a balloon; WRITTEN, WRITTEN_NS while that is counted
+ *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32, COUNT_WRITTEN u8:
+ *                      what is not named stays as it is
  *   POOL_SET         POOL_LIMIT u64; not named: as before
  *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes; BALLOON, BALLOONED of
  *                      all VMs
@@ -263,6 +263,9 @@ enum aerie_attr {
 	AERIE_A_BALLOON_MIN,	/* u64, bytes, of what is wanted then */
 	AERIE_A_BALLOON_MAX,	/* u64, bytes */
 	AERIE_A_BORN,		/* u64, pages that became shared by what they were read from */
+	AERIE_A_COUNT_WRITTEN,	/* u8: count what the guest writes, from now on (1), or not (0) */
+	AERIE_A_WRITTEN,	/* u64, bytes that it has written since, in whole pages */
+	AERIE_A_WRITTEN_NS,	/* u64, nanoseconds since then */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

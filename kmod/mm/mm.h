@@ -64,6 +64,7 @@ struct aerie_npt {
  * @swapped: 4 KiB pages whose content is in swap
  * @ahead: the gfn that would be the next, and how many pages have been read at once
  * @loaded: how often one has been brought back
+ * @move_at: the gfn where looking for what can go from the store to swap goes on
  * @limit, @reserve: 4 KiB pages of its own: the most it may have, 0 for all; and those that
  *		     are not taken from it for others
  * @weight: the part that it has of the pool beside others, AERIE_WEIGHT being usual
@@ -102,6 +103,7 @@ struct aerie_mem {
 		gfn_t next;
 		unsigned int nr;
 	} ahead;
+	gfn_t move_at;
 	unsigned long limit, reserve;
 	unsigned int weight;
 	unsigned long idle[AERIE_AGES];

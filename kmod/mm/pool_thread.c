@@ -4,7 +4,7 @@
  * large ones; and the host's shrinker, which asks it for room.
  *
  * The shrinker itself frees nothing: it is called by whoever needs memory, also by who holds
- * memory of guests or a lock that the thread's work waits for.
+ * memory of guests or a lock that the thread's work waits for. So it does not wait for long.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -14,6 +14,7 @@
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <linux/swap.h>
 #include <linux/wait.h>
 #include "compat.h"
 #include "mm/map.h"
@@ -24,6 +25,7 @@
 
 #define STUCK_MS	200u	/* until it is tried again */
 #define SHRINK_MAX	4096u	/* pages that the host asks for at a time */
+#define SHRINK_MS	20u	/* it waits for some of them */
 
 static unsigned int age_seconds = 10;
 module_param(age_seconds, uint, 0644);
@@ -139,10 +141,20 @@ static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_contr
 	return aerie_pool_used() >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
+/*
+ * The host's processes, and who frees memory for them, wait a little for what they are to get:
+ * where nothing ever came they would be killed. The kernel's threads, this one among them, do not.
+ */
 static unsigned long shrink_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
+	unsigned long used = aerie_pool_used() >> PAGE_SHIFT, left;
+
 	aerie_pool_ask(min_t(unsigned long, sc->nr_to_scan, SHRINK_MAX));
-	return SHRINK_STOP;
+	if (current_is_kswapd() ||
+	    (!(current->flags & PF_KTHREAD) && gfpflags_allow_blocking(sc->gfp_mask)))
+		aerie_pool_wait(SHRINK_MS);
+	left = aerie_pool_used() >> PAGE_SHIFT;
+	return left < used ? used - left : SHRINK_STOP;
 }
 
 static struct shrinker *shrinker;

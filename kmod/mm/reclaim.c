@@ -38,6 +38,7 @@
 
 #define BATCH		1024u	/* frames of a batch */
 #define BATCH_LEAVES	8192u	/* looked at for it */
+#define MOVE_LEAVES	2048u	/* looked at for what goes from the store to swap */
 #define RESCHED_LEAVES	64u
 
 struct victim {
@@ -47,11 +48,17 @@ struct victim {
 	bool swap;		/* it is to go there */
 };
 
+/* Neighbours that go from the store to swap at a time. */
+struct run {
+	unsigned int nr;
+	struct aerie_leaf leaf[AERIE_SWAP_RUN];
+	struct aerie_stored *stored[AERIE_SWAP_RUN];
+};
+
 /* All under share_lock. */
 static struct victim *victims;
 static unsigned int nr_victims;
-static struct aerie_leaf movers[AERIE_SWAP_RUN];	/* from the store to swap */
-static unsigned int nr_movers;
+static struct run run;
 static struct aerie_mem *at_mem;	/* where the round is; NULL: at its start */
 static gfn_t at_gfn;
 static unsigned long taken;		/* in this round */
@@ -151,20 +158,16 @@ static bool store_gives(void)
 /* Hold what is old enough, @nr at the most. False at the end of at_mem. */
 static bool collect(unsigned int nr)
 {
-	const unsigned int old = want(at_mem), nr_move = store_gives() ? AERIE_SWAP_RUN : 0;
+	const unsigned int old = want(at_mem);
 	const bool swap = aerie_swap_has_room();
 	bool flush = false, accessed, more;
 	unsigned int looked, age;
 	struct aerie_leaf leaf;
 
 	more = aerie_map_next(at_mem, at_gfn, &leaf);
-	for (looked = 0; more && looked < BATCH_LEAVES; looked++) {
-		if (nr ? nr_victims == nr : nr_movers == nr_move)
-			break;
+	for (looked = 0; more && looked < BATCH_LEAVES && nr_victims < nr; looked++) {
 		at_gfn = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES : 1);
-		if (leaf.stored && nr_movers < nr_move)
-			movers[nr_movers++] = leaf;
-		if (leaf.own && nr_victims < nr) {
+		if (leaf.own) {
 			age = aerie_map_age(at_mem, &leaf, 0, &accessed, &flush);
 			if (!accessed && age >= old && leaf.large) {
 				if (!aerie_map_split(at_mem, &leaf))
@@ -198,23 +201,43 @@ static void protect(struct aerie_mem *mem)
 		aerie_mem_flush(mem);
 }
 
+/* What is next of @mem that is compressed and can go to swap. False at its end. */
+static bool run_collect(struct aerie_mem *mem, unsigned int *looked)
+{
+	struct aerie_leaf leaf;
+	bool more = aerie_map_next(mem, mem->move_at, &leaf);
+
+	run.nr = 0;
+	for (; more && *looked < MOVE_LEAVES && run.nr < AERIE_SWAP_RUN; ++*looked) {
+		mem->move_at = leaf.gfn + (leaf.large ? AERIE_LARGE_PAGES : 1);
+		run.stored[run.nr] = leaf.stored ? aerie_map_borrow(mem, &leaf) : NULL;
+		if (run.stored[run.nr] && aerie_store_moves(run.stored[run.nr]))
+			run.leaf[run.nr++] = leaf;
+		else if (run.stored[run.nr])
+			aerie_map_return(mem, &leaf);
+		more = aerie_map_after(mem, &leaf);
+		if (*looked % RESCHED_LEAVES == 0)
+			cond_resched();
+	}
+	if (!more)
+		mem->move_at = 0;
+	return more;
+}
+
+/* What is compressed goes to swap: from where that ended the last time, as it is older. */
 static void move(struct aerie_mem *mem)
 {
-	struct aerie_stored *stored[AERIE_SWAP_RUN] = {};
-	unsigned int i, nr = 0, moved;
+	unsigned int looked = 0, moved, i;
+	bool more = true;
 
-	for (i = 0; i < nr_movers; i++) {
-		stored[nr] = aerie_map_borrow(mem, &movers[i]);
-		if (stored[nr] && aerie_store_moves(stored[nr]))
-			movers[nr++] = movers[i];
-		else if (stored[nr])
-			aerie_map_return(mem, &movers[i]);
+	while (more && looked < MOVE_LEAVES && store_gives()) {
+		more = run_collect(mem, &looked);
+		moved = aerie_store_move(run.stored, run.nr);
+		for (i = 0; i < run.nr; i++)
+			aerie_map_return(mem, &run.leaf[i]);
+		taken += moved;
+		aerie_pool_left(mem, moved / 4);
 	}
-	moved = aerie_store_move(stored, nr);
-	for (i = 0; i < nr; i++)
-		aerie_map_return(mem, &movers[i]);
-	taken += moved;
-	aerie_pool_left(mem, moved / 4);
 }
 
 /* Returns true where the map does not hold the frame any more. */
@@ -310,9 +333,8 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 	bool more;
 
 	nr_victims = 0;
-	nr_movers = 0;
-	more = collect(min_t(unsigned long, nr, BATCH));
-	if (nr_movers)
+	more = nr && collect(min_t(unsigned long, nr, BATCH));
+	if (store_gives())
 		move(mem);
 	if (nr_victims) {
 		protect(mem);

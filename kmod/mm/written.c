@@ -15,6 +15,11 @@
 void aerie_mem_count_written(struct aerie_mem *mem, bool count)
 {
 	aerie_share_lock();
+	/* Of a VM that is gone there is nothing to be counted. */
+	if (!mem->npt.root) {
+		aerie_share_unlock();
+		return;
+	}
 	spin_lock(&mem->lock);
 	if (count) {
 		atomic_long_set(&mem->written, 0);

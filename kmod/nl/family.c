@@ -134,6 +134,7 @@ static const struct nla_policy mem_set_policy[] = {
 	[AERIE_A_MEM_LIMIT] = { .type = NLA_U64 },
 	[AERIE_A_MEM_RESERVE] = { .type = NLA_U64 },
 	[AERIE_A_MEM_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
+	[AERIE_A_COUNT_WRITTEN] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 static const struct nla_policy swap_on_policy[] = {

@@ -3,6 +3,7 @@
  * MEM_GET, MEM_SET, POOL_SET, SHARE_SET, SHARE_GET, BALLOON_SET: what guest memory is, may be,
  * is shared, is given up.
  */
+#include <linux/mutex.h>
 #include "compat.h"
 #include "nl.h"
 
@@ -51,6 +52,15 @@ static int put_ballooned(struct sk_buff *skb, struct aerie_vm *vm)
 	return put_u64(skb, AERIE_A_BALLOON, wanted) ?: put_u64(skb, AERIE_A_BALLOONED, actual);
 }
 
+static int put_written(struct sk_buff *skb, const struct aerie_mem *mem)
+{
+	u64 ns, bytes = aerie_mem_written(mem, &ns);
+
+	if (!ns)
+		return 0;
+	return put_u64(skb, AERIE_A_WRITTEN, bytes) ?: put_u64(skb, AERIE_A_WRITTEN_NS, ns);
+}
+
 static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 {
 	struct aerie_mem *mem = &vm->mem;
@@ -72,7 +82,8 @@ static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 	      put_u64(skb, AERIE_A_PACKED, atomic_long_read(&mem->packed)) ?:
 	      put_bytes(skb, AERIE_A_SWAPPED, &mem->swapped) ?:
 	      put_u64(skb, AERIE_A_LOADED, atomic_long_read(&mem->loaded)) ?:
-	      put_idle(skb, mem) ?: put_limits(skb, mem) ?: put_ballooned(skb, vm);
+	      put_idle(skb, mem) ?: put_limits(skb, mem) ?: put_ballooned(skb, vm) ?:
+	      put_written(skb, mem);
 	if (!err && *vm->config.share_group)
 		err = nla_put_string(skb, AERIE_A_SHARE_GROUP, vm->config.share_group);
 	return err;
@@ -116,6 +127,9 @@ static int limits_check(struct genl_info *info, const struct aerie_mem_limits *l
 	return 0;
 }
 
+/* Of two that set something at a time each leaves the other's as it is. */
+static DEFINE_MUTEX(mem_set_lock);
+
 int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr **attrs = info->attrs;
@@ -126,6 +140,7 @@ int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 	vm = aerie_nl_vm(info);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
+	mutex_lock(&mem_set_lock);
 	aerie_mem_limits(&vm->mem, &limits);
 	if (attrs[AERIE_A_MEM_LIMIT])
 		limits.limit = nla_get_u64(attrs[AERIE_A_MEM_LIMIT]);
@@ -136,6 +151,9 @@ int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 	err = limits_check(info, &limits);
 	if (!err)
 		err = aerie_mem_set_limits(&vm->mem, &limits);
+	mutex_unlock(&mem_set_lock);
+	if (!err && attrs[AERIE_A_COUNT_WRITTEN])
+		aerie_mem_count_written(&vm->mem, nla_get_u8(attrs[AERIE_A_COUNT_WRITTEN]));
 	aerie_vm_put(vm);
 	if (err == -ENOENT)
 		NL_SET_ERR_MSG(info->extack, NO_STORE);
