@@ -1,0 +1,95 @@
+# shellcheck shell=bash disable=SC2154 # scripts/bench-overcommit sets what is set nowhere here
+# The part of the benchmark of overcommitment that happens on the test host: guests of $mib MiB
+# each under KVM, then under Aerie, for each of the $counts of them. They fill their memory one
+# after the other, then all work at the same time. "run SIDE GUESTS" announces what the guests
+# say. $warm and $ms are milliseconds, $window pages of each guest's working set, $disk MiB of
+# swap; $zram MiB and $cluster (vm.page-cluster) are the peer's.
+#
+# Both sides have the same disk and the same memory: what the host has left, all of it. The disk
+# answers after 80 microseconds, as good ones do; it is in memory of the host that it has taken
+# from the beginning.
+set -e
+swap=/dev/nullb0
+
+disk_on() {
+	modprobe null_blk nr_devices=1 memory_backed=1 gb=1 bs=4096 irqmode=2 completion_nsec=80000 \
+		submit_queues=1
+	until [ -b $swap ]; do sleep 0.1; done
+	dd if=/dev/zero of=$swap bs=1M count="$disk" 2>/dev/null
+}
+
+# available: MiB that are left.
+available() {
+	awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo
+}
+
+kvm_on() {
+	modprobe "$(kvm_module)"
+	echo "$cluster" >/proc/sys/vm/page-cluster
+	[ "$zram" = 0 ] || zram_on "${zram}M"
+	mkswap $swap "$((disk * 1024))" >/dev/null
+	swapon $swap
+}
+kvm_off() {
+	[ "$zram" = 0 ] || zram_off
+	swapoff $swap
+	rmmod "$(kvm_module)" kvm
+}
+kvm_figures() {
+	sed 's/^/# /' /proc/swaps
+	[ "$zram" = 0 ] || echo "# zram $(cat /sys/block/zram0/mm_stat)"
+	grep -E '^(pswpin|pswpout|pgmajfault) ' /proc/vmstat | sed 's/^/# /'
+}
+
+aerie_on() {
+	modprobe aerie share_percent=0
+	aerie swap on $swap >/dev/null
+	aerie pool --limit "$(($(available) - spare))M" >/dev/null
+}
+aerie_off() {
+	rmmod aerie
+}
+aerie_figures() {
+	aerie pool | sed 's/^/# /'
+	aerie swap | sed 's/^/# /'
+	aerie mem | sed 's/^/# /'
+	for t in aerie-pool aerie-share; do
+		echo "# $t $(cat /proc/"$(grep -lx $t /proc/[0-9]*/comm | cut -d / -f 3)"/schedstat)"
+	done
+}
+
+# work GUESTS: all of them, from the first to the last.
+work() {
+	local n
+
+	echo "run $side $1"
+	echo "# $(available) MiB left"
+	for n in $(seq "$1"); do
+		guest "g$n" "$((mib + 16))" window \
+			"guest=$n mib=$mib window=$window warm=$warm ms=$ms khz=$khz"
+		until_true said "g$n"
+	done
+	echo "# $(available) MiB left"
+	"${side}_figures"
+	for n in $(seq "$1"); do
+		go "g$n"
+	done
+	for n in $(seq "$1"); do
+		wait "${PID[g$n]}" || true
+	done
+	"${side}_figures"
+	for n in $(seq "$1"); do
+		end "g$n"
+	done
+}
+
+khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
+rmmod aerie
+disk_on
+for side in $sides; do
+	for count in $counts; do
+		"${side}_on"
+		work "$count"
+		"${side}_off"
+	done
+done
