@@ -12,7 +12,7 @@ run() {
 	echo "run $side $1"
 	guest faults 128 faults "only=$1 clear=$clear" "${@:2}"
 	if [ "$(type -t "ready_$1")" = function ]; then
-		until_true said faults && "ready_$1"
+		until_true said faults filled && "ready_$1"
 		go faults
 	fi
 	end faults

@@ -1,13 +1,12 @@
 # shellcheck shell=bash disable=SC2154 # scripts/bench-overcommit sets what is set nowhere here
 # The part of the benchmark of overcommitment that happens on the test host: guests of $mib MiB
-# each under KVM, then under Aerie, for each of the $counts of them. They fill their memory one
-# after the other, then all work at the same time. "run SIDE GUESTS" announces what the guests
-# say. $warm and $ms are milliseconds, $window pages of each guest's working set, $disk MiB of
-# swap; $zram MiB and $cluster (vm.page-cluster) are the peer's.
+# each under KVM, then under Aerie ($sides), for each of the $counts of them. They fill their
+# memory one after the other, then all work at the same time. "run SIDE GUESTS" announces what
+# the guests say. $windows pages are the working sets of all, $moves what these move on; $disk
+# are the MiB of swap, $spare those Aerie does not get; $zram MiB and $cluster are the peer's.
 #
-# Both sides have the same disk and the same memory: what the host has left, all of it. The disk
-# answers after 80 microseconds, as good ones do; it is in memory of the host that it has taken
-# from the beginning.
+# The disk answers after 80 microseconds, as good ones do; it is in memory of the host that it
+# has taken from the beginning.
 set -e
 swap=/dev/nullb0
 
@@ -15,7 +14,8 @@ disk_on() {
 	modprobe null_blk nr_devices=1 memory_backed=1 gb=1 bs=4096 irqmode=2 completion_nsec=80000 \
 		submit_queues=1
 	until [ -b $swap ]; do sleep 0.1; done
-	dd if=/dev/zero of=$swap bs=1M count="$disk" 2>/dev/null
+	dd if=/dev/zero of=$swap bs=1M count="$disk" oflag=direct 2>/dev/null
+	echo 3 >/proc/sys/vm/drop_caches
 }
 
 # available: MiB that are left.
@@ -53,9 +53,8 @@ aerie_figures() {
 	aerie pool | sed 's/^/# /'
 	aerie swap | sed 's/^/# /'
 	aerie mem | sed 's/^/# /'
-	for t in aerie-pool aerie-share; do
-		echo "# $t $(cat /proc/"$(grep -lx $t /proc/[0-9]*/comm | cut -d / -f 3)"/schedstat)"
-	done
+	# Nanoseconds that the thread has run, that it has waited to.
+	echo "# aerie-pool $(cat /proc/"$(grep -lx aerie-pool /proc/[0-9]*/comm | cut -d / -f 3)"/schedstat)"
 }
 
 # work GUESTS: all of them, from the first to the last.
@@ -66,8 +65,8 @@ work() {
 	echo "# $(available) MiB left"
 	for n in $(seq "$1"); do
 		guest "g$n" "$((mib + 16))" window \
-			"guest=$n mib=$mib window=$window warm=$warm ms=$ms khz=$khz"
-		until_true said "g$n"
+			"guest=$n mib=$mib window=$((windows / $1)) moves=$((moves / $1))"
+		until_true said "g$n" filled
 	done
 	echo "# $(available) MiB left"
 	"${side}_figures"
@@ -75,16 +74,20 @@ work() {
 		go "g$n"
 	done
 	for n in $(seq "$1"); do
-		wait "${PID[g$n]}" || true
+		until_true said "g$n" "done"
 	done
+	echo "#"
 	"${side}_figures"
 	for n in $(seq "$1"); do
+		go "g$n"
 		end "g$n"
 	done
 }
 
-khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
 rmmod aerie
+# What is free is free: little is put aside for large pages, and for each processor.
+echo 8192 >/proc/sys/vm/min_free_kbytes
+echo 512 >/proc/sys/vm/percpu_pagelist_high_fraction
 disk_on
 for side in $sides; do
 	for count in $counts; do

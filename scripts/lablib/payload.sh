@@ -41,9 +41,9 @@ guest() {
 	TYPE[$1]=$in PID[$1]=$!
 }
 
-# until_true COMMAND...: or until a minute has passed, or all guests have ended.
+# until_true COMMAND...: or until two minutes have passed, or all guests have ended.
 until_true() {
-	local tries=600
+	local tries=1200
 
 	until "$@"; do
 		tries=$((tries - 1))
@@ -55,9 +55,9 @@ until_true() {
 	done
 }
 
-# said NAME: it waits to be told to go on.
+# said NAME WORD: it waits to be told to go on.
 said() {
-	grep -q '^# filled' "/tmp/$1"
+	grep -q "^# $2" "/tmp/$1"
 }
 go() {
 	printf . >&"${TYPE[$1]}"
