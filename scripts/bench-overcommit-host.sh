@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154 # scripts/bench-overcommit sets what is set nowhere here
 # The part of the benchmark of overcommitment that happens on the test host: guests of $mib MiB
-# each under KVM, then under Aerie ($sides), for each of the $counts of them. They fill their
-# memory one after the other, then all work at the same time. "run SIDE GUESTS" announces what
-# the guests say. $windows pages are the working sets of all, $moves what these move on; $disk
-# are the MiB of swap, $spare those Aerie does not get; $zram MiB and $cluster are the peer's.
+# each under each of $sides, aerie or kvm:NAME:MIB OF ZRAM:PAGE-CLUSTER, for each of the $counts
+# of them. They fill their memory one after the other, then all work at the same time. "run NAME
+# GUESTS" announces what the guests say. $windows pages are the working sets of all, $moves what
+# these move on; $disk are the MiB of swap, $spare those that Aerie does not get.
 #
 # The disk answers after 80 microseconds, as good ones do; it is in memory of the host that it
 # has taken from the beginning.
@@ -61,7 +61,7 @@ aerie_figures() {
 work() {
 	local n
 
-	echo "run $side $1"
+	echo "run $name $1"
 	echo "# $(available) MiB left"
 	for n in $(seq "$1"); do
 		guest "g$n" "$((mib + 16))" window \
@@ -89,7 +89,9 @@ rmmod aerie
 echo 8192 >/proc/sys/vm/min_free_kbytes
 echo 512 >/proc/sys/vm/percpu_pagelist_high_fraction
 disk_on
-for side in $sides; do
+for each in $sides; do
+	IFS=: read -r side name zram cluster <<<"$each"
+	name=${name:-$side}
 	for count in $counts; do
 		"${side}_on"
 		work "$count"

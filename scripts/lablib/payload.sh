@@ -1,6 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # who comes after this sets $side
 # Guests that are payloads (tests/perf/payload), for scripts that race Aerie and KVM on a test
-# host: the same guest under either; $side says which, /share has the payloads and kvm.
+# host: the same guest under either; $side, kvm or aerie, says which. /share has payloads and kvm.
 
 declare -A TYPE PID
 
@@ -47,10 +47,10 @@ until_true() {
 
 	until "$@"; do
 		tries=$((tries - 1))
-		[ $tries -gt 0 ] && [ -n "$(jobs -pr)" ] || {
+		if [ $tries = 0 ] || [ -z "$(jobs -pr)" ]; then
 			echo "failed: $*"
 			return 1
-		}
+		fi
 		sleep 0.1
 	done
 }
@@ -65,8 +65,10 @@ go() {
 
 # end NAME: when it is over, what it has said.
 end() {
+	local in=${TYPE[$1]}
+
 	wait "${PID[$1]}" || echo "failed: $1 ended with $?"
-	exec {TYPE[$1]}>&-
+	exec {in}>&-
 	[ "$side" = kvm ] || aerie destroy "$1" --quiet
 	cat "/tmp/$1"
 }
