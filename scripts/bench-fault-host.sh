@@ -40,7 +40,8 @@ ready_pairs() {
 
 # The peer's compressed memory is swap on zram, with the compressor that Aerie has, lz4.
 kvm_out() {
-	[ "$(sed -n 's/^VmSwap:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${PID[faults]}/status")" -ge $((pages * 4)) ]
+	awk -v kib=$((pages * 4)) '$1 == "VmSwap:" && $2 >= kib { all = 1 } END { exit !all }' \
+		"/proc/${PID[faults]}/status"
 }
 aerie_out() {
 	[ "$(memory faults stored)" -ge $((pages * 4096)) ]

@@ -54,7 +54,7 @@ aerie_figures() {
 	aerie swap | sed 's/^/# /'
 	aerie mem | sed 's/^/# /'
 	# Nanoseconds that the thread has run, that it has waited to.
-	echo "# aerie-pool $(cat /proc/"$(grep -lx aerie-pool /proc/[0-9]*/comm | cut -d / -f 3)"/schedstat)"
+	echo "# aerie-pool $(cat "$(dirname "$(grep -lx aerie-pool /proc/[0-9]*/comm)")"/schedstat)"
 }
 
 # work GUESTS: all of them, from the first to the last.

@@ -317,7 +317,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (optind != argc - 1 || cpus < 1 || cpus > VM_MAX_CPUS)
-		errx(2, "usage: kvm [--large] [--mergeable] [--input] [--pageout] [--cpus N] [--memory MIB] [--append TEXT] [--measure WHAT] PAYLOAD");
+		errx(2, "usage: kvm [--large] [--mergeable] [--input] [--pageout] [--cpus N] [--memory MIB]"
+		     " [--append TEXT] [--measure WHAT] PAYLOAD");
 	if (what)
 		return measure(what, argv[optind]);
 	add_device(create(argv[optind], cpus, large, append));
