@@ -57,7 +57,8 @@ aerie_figures() {
 	echo "# aerie-pool $(cat "$(dirname "$(grep -lx aerie-pool /proc/[0-9]*/comm)")"/schedstat)"
 }
 
-# work GUESTS: all of them, from the first to the last.
+# work GUESTS: all of them, from the first to the last. Fails where one of them does not get
+# there.
 work() {
 	local n
 
@@ -66,7 +67,7 @@ work() {
 	for n in $(seq "$1"); do
 		guest "g$n" "$((mib + 16))" window \
 			"guest=$n mib=$mib window=$((windows / $1)) moves=$((moves / $1))"
-		until_true said "g$n" filled
+		until_true said "g$n" filled || return
 	done
 	echo "# $(available) MiB left"
 	"${side}_figures"
@@ -74,7 +75,7 @@ work() {
 		go "g$n"
 	done
 	for n in $(seq "$1"); do
-		until_true said "g$n" "done"
+		until_true said "g$n" "done" || return
 	done
 	echo "#"
 	"${side}_figures"
@@ -94,7 +95,7 @@ for each in $sides; do
 	name=${name:-$side}
 	for count in $counts; do
 		"${side}_on"
-		work "$count"
+		work "$count" || give_up
 		"${side}_off"
 	done
 done

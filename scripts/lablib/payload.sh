@@ -8,6 +8,7 @@ declare -A TYPE PID
 give_up() {
 	[ ! -e /sys/module/aerie ] || aerie list --names | xargs -r aerie destroy --quiet
 	jobs -pr | xargs -r kill 2>/dev/null
+	wait || true
 }
 trap give_up EXIT
 
