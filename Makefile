@@ -22,7 +22,7 @@ all: module ctl  ## module for the running kernel (else 6.12) and control tool
 
 .PHONY: help
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo '  KERNEL=6.1|6.12|debug|next|DIRECTORY   the kernel to build the module for'
 	@echo '  HOST=svm|vmx|svm-bochs                 the test host, scripts/lab --help'
@@ -133,6 +133,20 @@ bench-net:  ## networks beside vhost-net under KVM [KERNEL=] [ARGS=]
 	@$(MAKE) -s module KERNEL=$(host_kernel)
 	@$(MAKE) -s ctl
 	scripts/bench-devices net --kernel $(host_kernel) $(ARGS)
+
+.PHONY: bench-fault
+bench-fault:  ## faults on guest memory beside KVM [HOST=] [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-fault --host $(HOST) --kernel $(host_kernel) $(ARGS)
+
+.PHONY: bench-overcommit
+bench-overcommit:  ## more guest memory than there is, beside KVM's swap [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-overcommit --kernel $(host_kernel) $(ARGS)
 
 .PHONY: clean
 clean:  ## remove what was built (downloads stay in the cache folder)

@@ -8,21 +8,14 @@
 set -e
 cd /share
 
-case $LAB_HOST in
-vmx) kvm=kvm_intel ;;
-*) kvm=kvm_amd ;;
-esac
+kvm=$(kvm_module)
 single="exits mmio x2apic timer registers touch device"
 outside="create pause memory"
 # Seconds of the host's time for what takes a tenth of one, or hangs.
 patience=5
 
 sed -n 's/^cpu MHz.*: */clock /p;/^cpu MHz/q' /proc/cpuinfo
-case " $(sed -n 's/^flags.*: //p;/^flags/q' /proc/cpuinfo) " in
-*" erms "*) clear=1 ;;
-*" rep_good "*) clear=8 ;;
-*) clear=64 ;;
-esac
+clear=$(clear_unit)
 
 # measured PEER WHAT SECONDS COMMAND...: what says nothing of its end itself.
 measured() {
@@ -36,7 +29,7 @@ measured() {
 
 # Neither shall find anything of the other.
 rmmod aerie
-modprobe $kvm
+modprobe "$kvm"
 # under_kvm PAGES TEST [OPTION...]
 under_kvm() {
 	echo "run kvm $1 $2"
@@ -57,7 +50,7 @@ fi
 for what in $outside; do
 	measured kvm "$what" $patience ./kvm --measure "$what" payload/first.elf
 done
-rmmod $kvm kvm
+rmmod "$kvm" kvm
 
 modprobe aerie
 # The nearest to a doorbell that there is so far: the mask of the second 8259, which

@@ -27,7 +27,7 @@ MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
            "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "configfs", "null_blk",
            "8021q", "veth", "dummy", "nf_tables", "sch_ingress", "cls_matchall", "act_gact",
-           "act_mirred", "vhost_net", "brd")
+           "act_mirred", "vhost_net", "brd", "zram")
 PROGRAMS = ("bash", "kmod", "ip", "tc")
 
 

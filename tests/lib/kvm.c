@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define COM1_LSR	(COM1 + 5)
 #define COM1_SCRATCH	(COM1 + 7)
 #define LSR_EMPTY	0x60
+#define LSR_READY	0x01
 #define PM1A_EN		0x602
 #define PM1A_CNT	0x604
 #define PM_TMR		0x608
@@ -34,6 +36,7 @@
 
 uint8_t *vm_ram;
 size_t vm_ram_bytes;
+int vm_input = -1;
 void (*vm_on_output)(void), (*vm_on_signal)(void);
 
 static struct {
@@ -142,10 +145,25 @@ static uint32_t pm_timer(void)
 /* Two registers that only keep what is written. */
 static uint16_t scratch, pm_enable;
 
+static bool has_input(void)
+{
+	struct pollfd p = { .fd = vm_input, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
+static uint8_t input(void)
+{
+	uint8_t c = 0;
+
+	return has_input() && read(vm_input, &c, 1) == 1 ? c : 0;
+}
+
 static uint32_t port_in(uint16_t port)
 {
 	switch (port) {
-	case COM1_LSR: return LSR_EMPTY;
+	case COM1: return vm_input < 0 ? ~0u : input();
+	case COM1_LSR: return LSR_EMPTY | (has_input() ? LSR_READY : 0);
 	case COM1_SCRATCH: return scratch;
 	case PM1A_EN: return pm_enable;
 	case PM_TMR: return pm_timer();

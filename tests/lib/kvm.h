@@ -20,6 +20,8 @@ void vm_keep_output(int vm);
 /* Run a processor until the machine is off; returns an exit status. */
 int vm_run(unsigned int cpu);
 
+/* What COM1 receives is read from here; -1, as it is at first: nothing. */
+extern int vm_input;
 extern uint8_t *vm_ram;
 extern size_t vm_ram_bytes;
 /* Called for each byte of output, which is not written then; in vm_run() after a signal. */

@@ -4,9 +4,11 @@
  * (eventfds that nobody reads) and a device that a thread serves: a virtqueue at a fixed
  * address, its doorbell, an MSI.
  *
- * usage: kvm [--large] [--mergeable] [--cpus N] [--append TEXT] PAYLOAD
+ * usage: kvm [--large] [--mergeable] [--cpus N] [--memory MIB] [--append TEXT] PAYLOAD
  *        kvm --measure create|pause|memory PAYLOAD
  *
+ * stdin is what COM1 receives, with --input; at SIGUSR1 all the guest's memory is to leave
+ * memory, with --pageout.
  * The latter takes figures of such a program itself, for guests that write a byte to
  * COM1 and halt.
  */
@@ -46,6 +48,8 @@ static void add_doorbell(int vm, uint64_t addr, uint32_t len, uint32_t flags, in
 		err(1, "KVM_IOEVENTFD");
 }
 
+static size_t guest_bytes = GUEST_BYTES;
+
 static int create(const char *payload, unsigned int cpus, bool large, const char *append)
 {
 	char line[1024];
@@ -53,7 +57,7 @@ static int create(const char *payload, unsigned int cpus, bool large, const char
 
 	snprintf(line, sizeof(line), "cpus=%u port=%u address=%u device=%u ring=%u %s", cpus,
 		 DOORBELL_PORT, DOORBELL_ADDRESS, DEVICE_ADDRESS, RING_ADDRESS, append);
-	vm = vm_create(payload, GUEST_BYTES, cpus, large, line);
+	vm = vm_create(payload, guest_bytes, cpus, large, line);
 	add_doorbell(vm, DOORBELL_PORT, 1, KVM_IOEVENTFD_FLAG_PIO, eventfd(0, EFD_NONBLOCK));
 	add_doorbell(vm, DOORBELL_ADDRESS, 4, 0, eventfd(0, EFD_NONBLOCK));
 	return vm;
@@ -242,6 +246,22 @@ static void measure_pause(const char *payload)
 	}
 }
 
+/* ---- Memory that leaves memory ------------------------------------------------- */
+
+static void page_out(void)
+{
+	if (madvise(vm_ram, vm_ram_bytes, MADV_PAGEOUT))
+		err(1, "MADV_PAGEOUT");
+}
+
+static void page_out_on_signal(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	vm_on_signal = page_out;
+	sigaction(SIGUSR1, &sa, NULL);
+}
+
 static int measure(const char *what, const char *payload)
 {
 	if (!strcmp(what, "create"))
@@ -258,6 +278,9 @@ static int measure(const char *what, const char *payload)
 static const struct option options[] = {
 	{ "large", no_argument, NULL, 'l' },
 	{ "mergeable", no_argument, NULL, 's' },
+	{ "input", no_argument, NULL, 'i' },
+	{ "pageout", no_argument, NULL, 'p' },
+	{ "memory", required_argument, NULL, 'M' },
 	{ "cpus", required_argument, NULL, 'c' },
 	{ "append", required_argument, NULL, 'a' },
 	{ "measure", required_argument, NULL, 'm' },
@@ -278,6 +301,12 @@ int main(int argc, char **argv)
 			large = true;
 		else if (c == 's')
 			mergeable = true;
+		else if (c == 'i')
+			vm_input = 0;
+		else if (c == 'p')
+			page_out_on_signal();
+		else if (c == 'M')
+			guest_bytes = strtoul(optarg, NULL, 0) << 20;
 		else if (c == 'c')
 			cpus = strtoul(optarg, NULL, 0);
 		else if (c == 'a')
@@ -288,7 +317,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (optind != argc - 1 || cpus < 1 || cpus > VM_MAX_CPUS)
-		errx(2, "usage: kvm [--large] [--mergeable] [--cpus N] [--append TEXT] [--measure WHAT] PAYLOAD");
+		errx(2, "usage: kvm [--large] [--mergeable] [--input] [--pageout] [--cpus N] [--memory MIB]"
+		     " [--append TEXT] [--measure WHAT] PAYLOAD");
 	if (what)
 		return measure(what, argv[optind]);
 	add_device(create(argv[optind], cpus, large, append));

@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What exits cost: for each kind a loop of instructions that exit, timed with the
- * TSC in batches. One line a kind: "exits NAME COUNT: TICKS...", a batch of COUNT
- * exits each, or "skip NAME: WHY"; scripts/bench makes figures of them. "nop" has no
- * exits: it says how many ticks an instruction takes, which is 1 where the TSC
- * counts instructions.
+ * What exits cost: for each kind a loop of instructions that exit, in batches (batches.h),
+ * or "skip NAME: WHY"; scripts/bench makes figures of them. "nop" says how many ticks an
+ * instruction takes, which is 1 where the TSC counts instructions.
  *
  * Command line: port=PORT and address=ADDRESS are what the doorbell kinds write to;
  * clear=BYTES is how the host's kernel clears a page: 1, 8: a string instruction with
  * such units; 64: a loop of moves. device=ADDRESS is the doorbell of a virtqueue at
  * ring=ADDRESS whose device is on no bus and interrupts with VEC.
  */
+#include "batches.h"
 #include "guest.h"
 #include "../../guest/payload/virtio/driver.h"
 
-#define BATCHES		16
-#define COUNT		256
 #define ROUND_TRIPS	32
-#define NOPS		100
-#define PAGE		4096ull
-#define LARGE		(2ull << 20)
-/* Memory that nobody has touched; the payload itself lies far below. */
-#define FRESH		(32ull << 20)
 
 #define VEC_PING	0x61
 #define VEC_PONG	0x62
@@ -30,33 +22,6 @@
 
 #define X2(reg)		(0x800 + (reg) / 16)
 #define FEATURE_DEADLINE BIT(24)	/* CPUID 1, ECX */
-
-static u64 ticks[BATCHES];
-
-static void report(const char *name, u32 count)
-{
-	u32 b;
-
-	printf("exits %s %u:", name, count);
-	for (b = 0; b < BATCHES; b++)
-		printf(" %lu", ticks[b]);
-	printf("\n");
-}
-
-/* The first batch comes twice: what is cold the first time is warm the second. */
-#define MEASURE(name, count, ...) do {				\
-	u32 _b, _i;						\
-	u64 _start;						\
-								\
-	for (_b = 0; _b <= BATCHES; _b++) {			\
-		_start = rdtsc();				\
-		for (_i = 0; _i < (count); _i++) {		\
-			__VA_ARGS__;				\
-		}						\
-		ticks[_b % BATCHES] = rdtsc() - _start;		\
-	}							\
-	report(name, count);					\
-} while (0)
 
 /* @val with @bit the other way round, then as it was: a new value every time. */
 #define FLIP(val, bit)	((val) ^ (~_i & 1 ? (bit) : 0))
@@ -77,7 +42,7 @@ TEST(exits)
 	bool intel = cpuid(0, 0).b == 0x756e6547;	/* "Genu" */
 	u16 port = boot_option("port=", 0);
 
-	MEASURE("nop", COUNT, asm volatile(".rept %c0; nop; .endr" :: "i"(NOPS)));
+	measure_nop();
 	MEASURE("cpuid", COUNT, cpuid(0, 0));
 	MEASURE("hypercall", COUNT, hypercall(intel));
 	MEASURE("rdmsr", COUNT, rdmsr(MSR_APIC_BASE));
@@ -207,53 +172,15 @@ TEST(registers)
 	MEASURE("invlpg", COUNT, invlpg(FRESH));
 }
 
-static void touch_all(const char *name)
-{
-	u32 b, count = LARGE / PAGE;
-	u64 addr = FRESH, end, start;
-
-	for (b = 0; b <= BATCHES; b++) {
-		start = rdtsc();
-		for (end = addr + LARGE; addr < end; addr += PAGE)
-			WRITE_ONCE(*(u8 *)addr, 1);
-		ticks[b % BATCHES] = rdtsc() - start;
-	}
-	report(name, count);
-}
-
-/* Instruction by instruction what Linux does: clear_page_erms(), _rep(), _orig(). */
-static void clear(void *to, u64 bytes, u64 unit)
-{
-	u64 n = bytes / unit;
-
-	if (unit == 1)
-		asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory");
-	else if (unit == 8)
-		asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(0ull) : "memory");
-	else
-		asm volatile("1: dec %1; mov %2, (%0); mov %2, 8(%0); mov %2, 16(%0);"
-			     "mov %2, 24(%0); mov %2, 32(%0); mov %2, 40(%0);"
-			     "mov %2, 48(%0); mov %2, 56(%0); lea 64(%0), %0; jnz 1b"
-			     : "+r"(to), "+r"(n) : "r"(0ull) : "memory", "cc");
-}
-
 /*
  * A batch is the pages of 2 MiB, which is one exit if the host has large pages for it.
  * What is no hypervisor's cost: the loop, and clearing memory as a kernel does.
  */
 TEST(touch)
 {
-	u64 start, unit = boot_option("clear=", 8);
-	u32 b;
-
-	touch_all("touch");
-	touch_all("loop");
-	for (b = 0; b < BATCHES; b++) {
-		start = rdtsc();
-		clear((void *)FRESH, LARGE, unit);
-		ticks[b] = rdtsc() - start;
-	}
-	report("clear", LARGE / PAGE);
+	measure_stores("touch", FRESH, LARGE / PAGE, PAGE);
+	measure_stores("loop", FRESH, LARGE / PAGE, PAGE);
+	measure_clear();
 }
 
 /* ---- Two processors ---------------------------------------------------------- */
