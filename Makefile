@@ -102,6 +102,11 @@ selftest:  ## the tests on a test host [HOST=] [KERNEL=] [TESTS='guest/*']
 test-debug:  ## the same with the debug kernel (hours with HOST=vmx)
 	@$(MAKE) -s selftest KERNEL=debug
 
+.PHONY: soak
+soak:  ## guest memory checked while all is done to it, debug kernel [SOAK_SECONDS=600]
+	@scripts/setup --quiet
+	scripts/test-run debug ctl module-debug svm-soak
+
 .PHONY: fuzz
 fuzz:  ## all fuzzers, FUZZ_SECONDS each (an hour)
 	$(MAKE) -C tests/unit fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
