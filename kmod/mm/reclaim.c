@@ -15,8 +15,8 @@
  * become the frame of zeroes. What has more references than the map's is pinned and stays;
  * so does what does not get smaller, until it has been accessed again.
  *
- * Where there is swap, that is where this goes, and where what has been compressed longest
- * goes when the store has a quarter of the pool or a round was not enough.
+ * Where there is swap, that is where this goes. When the store has a quarter of the pool, or
+ * a round was not enough, all goes there, and so does what has been compressed longest.
  *
  * A 2 MiB frame that is old enough is split, and its pages are looked at. Frames that many
  * hold stay: one of them is worth many.
@@ -148,7 +148,7 @@ static void victim_add(struct aerie_leaf *leaf)
 		victims[nr_victims++] = (struct victim){ .leaf = *leaf };
 }
 
-/* Is what is compressed to go to swap? */
+/* Is what is compressed to go to swap, and what is not yet to go there at once? */
 static bool store_gives(void)
 {
 	return aerie_pool_excess() && aerie_swap_has_room() &&
@@ -246,7 +246,8 @@ static bool victim_store(struct aerie_mem *mem, struct victim *v)
 	struct page *page = v->leaf.page;
 	struct aerie_stored *stored;
 
-	v->swap = v->leaf.raw;
+	/* What would not stay in the store for long does not go there. */
+	v->swap = v->leaf.raw || store_gives();
 	if (v->swap)
 		return false;
 	if (page_count(page) != 1 || !aerie_map_held(&v->leaf))
