@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest memory in pages of 2 MiB, where the module's parameter allows it, or of 4 KiB, of which
-# large ones are made again.
+# large ones are made again; how much of it the guest writes.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -12,7 +12,7 @@ payload=$(built payload/memory.elf) || exit
 [ -d /sys/kernel/debug/aerie ] || skip_all "no debugfs at /sys/kernel/debug"
 scratch
 on_exit "destroy_mine"
-plan 9
+plan 13
 
 v=$(vm large)
 param=/sys/module/aerie/parameters/large_pages
@@ -49,5 +49,16 @@ check "they become large ones" soon 60 eval '[ "$(memory large_kib)" -ge 40960 ]
 check "with as few tables" [ "$(memory nested_tables)" -le 16 ]
 echo "# $(memory resident_kib) KiB resident, $(memory large_kib) in large pages," \
 	"$(memory nested_tables) tables"
+# Of the 48 MiB it writes a word a page.
+written() {
+	aerie mem "$v" --written "$1" --json | tr ',{}' '\n' | sed -n 's/.*"written": *\([0-9]*\).*/\1/p'
+}
+all=$(written 10s)
+echo "# $all bytes written"
+check "what it writes is counted" [ "${all:-0}" -ge $((40 << 20)) ]
+check "once" [ "${all:-0}" -le $((64 << 20)) ]
+aerie pause -q "$v"
+check "a guest that is paused writes nothing" [ "$(written 1s)" = 0 ]
+check "of a VM that is not there it is not" says 3 "no such VM" aerie mem "$v-x" --written 1s
 check "destroy" aerie destroy -q "$v"
 finish
