@@ -14,6 +14,18 @@ need_store() {
 	[ -d /sys/module/zsmalloc ] || skip_all "this kernel has no zsmalloc"
 }
 
+# Nobody else gives memory back meanwhile: the scanner finds zeroes. It may be told to look.
+no_scanner() {
+	budget=$(aerie share --json | tr ',{}' '\n' | sed -n 's/.*"budget": *\([0-9]*\).*/\1/p')
+	on_exit "aerie share --budget $budget >/dev/null"
+	aerie share --budget 0 >/dev/null
+}
+
+# pool KEY: from the JSON that aerie pool has.
+pool() {
+	aerie pool --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"
+}
+
 # number KEY [VERB]: from the JSON that aerie mem, or VERB, has of the VM.
 number() {
 	aerie "${2:-mem}" "${v:?}" --json | tr ',{}' '\n' | sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"

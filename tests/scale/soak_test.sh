@@ -224,7 +224,7 @@ gone() {
 	for v in $names $linux; do
 		aerie destroy -q "$v" || return 1
 	done
-	[ "$(aerie pool --json | tr ',{}' '\n' | sed -n 's/.*"used": *\([0-9]*\).*/\1/p')" -lt $((3 * MB)) ]
+	[ "$(pool used)" -lt $((3 * MB)) ]
 }
 check "and all of it is given back" soon 10 gone
 finish
