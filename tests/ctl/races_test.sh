@@ -143,7 +143,7 @@ balloon_any_time() {
 	while [ -f "$SCRATCH/balloons" ]; do
 		timed aerie mem "$v" --json && timed aerie pool --json || echo >>"$SCRATCH/untold"
 	done &
-	for i in $(seq $((rounds * 2))); do
+	for i in $(seq "$rounds"); do
 		timed aerie balloon "$v" 16M
 		timed aerie balloon "$v" auto
 		timed aerie detach "$v" balloon --force && timed aerie attach "$v" balloon auto &&
@@ -153,7 +153,7 @@ balloon_any_time() {
 	wait
 	timed aerie destroy "$v"
 	nothing_hung && [ ! -e "$SCRATCH/untold" ] &&
-		[ "$(wc -l <"$SCRATCH/attached")" = $((rounds * 2)) ]
+		[ "$(wc -l <"$SCRATCH/attached")" = "$rounds" ]
 }
 
 # All verbs at one VM at once; in the end it can be destroyed.

@@ -4,7 +4,7 @@
 # order: sharing, limits of VMs, of the pool and of a memory cgroup, swap on and off, a balloon,
 # pauses, resets, pictures, write protection; where the kernel can, with allocations and swap that fail. No word
 # changes, no guest stops for another reason than swap that cannot be read back.
-# SOAK_SECONDS is for how long (30), SOAK_SEED in which order.
+# SOAK_SECONDS is for how long (20), SOAK_SEED in which order.
 # shellcheck disable=SC2317,SC2086 # check runs what looks unused; lists of names are unquoted
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -36,7 +36,7 @@ plan 9
 
 # Guests that never rest leave little to who disturbs them.
 renice -n -19 -p $$ >/dev/null
-seconds=${SOAK_SECONDS:-30}
+seconds=${SOAK_SECONDS:-20}
 random=${SOAK_SEED:-$$}
 echo "# seed $random, $seconds s$([ -n "$group" ] || echo ', no memory cgroup')" \
 	"$([ -n "$NULL_DISK" ] || echo ', no swap that fails')" \
