@@ -56,7 +56,7 @@ check "unload" /sbin/rmmod aerie
 check "10 rounds to warm up" go_round 1 10
 check "$rounds rounds" measured_rounds
 if ! { few_pages && few_objects && same_other; }; then
-	echo "# once more"
+	once_more
 	measured_rounds
 fi
 check "no page is lost" few_pages
