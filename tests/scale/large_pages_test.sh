@@ -32,9 +32,17 @@ touched() {
 	return "$reached"
 }
 
+few_tables() {
+	if [ "${LAB_HOST:-}" = vmx ]; then
+		skip "$1" "the EPT there has no pages of 2 MiB"
+	else
+		check "$1" [ "$(memory nested_tables)" -le 16 ]
+	fi
+}
+
 check "memory of a guest with large pages" touched Y
 check "most of it is in large pages" [ "$(memory large_kib)" -ge 40960 ]
-check "which takes few tables" [ "$(memory nested_tables)" -le 16 ]
+few_tables "which takes few tables"
 aerie destroy -q "$v"
 check "memory of a guest without" touched N
 check "none of it is" [ "$(memory large_kib)" = 0 ]
@@ -46,7 +54,7 @@ echo 1 >$seconds
 echo Y >$param
 # shellcheck disable=SC2016 # soon expands it, each time
 check "they become large ones" soon 60 eval '[ "$(memory large_kib)" -ge 40960 ]'
-check "with as few tables" [ "$(memory nested_tables)" -le 16 ]
+few_tables "with as few tables"
 echo "# $(memory resident_kib) KiB resident, $(memory large_kib) in large pages," \
 	"$(memory nested_tables) tables"
 # Of the 48 MiB it writes a word a page.

@@ -106,6 +106,8 @@ static void work(void *arg)
 					change(n);
 				else
 					check(n);
+				if (i % 64 == 0)
+					relax();	/* for the reason memory.c has */
 			}
 		}
 		for (n = 0; n < mine && !stop; n++)
