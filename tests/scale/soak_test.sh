@@ -3,7 +3,8 @@
 # Guests that check all of their memory without end, while what can be done to it is done in any
 # order: sharing, limits of VMs, of the pool and of a memory cgroup, swap on and off, a balloon,
 # pauses, resets, pictures, write protection; where the kernel can, with allocations and swap that fail. No word
-# changes, no guest stops for another reason than swap that cannot be read back.
+# changes, no guest stops for another reason than swap that cannot be read back, or memory
+# that it did not get where allocations fail.
 # SOAK_SECONDS is for how long (20), SOAK_SEED in which order.
 # shellcheck disable=SC2317,SC2086 # check runs what looks unused; lists of names are unquoted
 lib=$(dirname "$0")/lib
@@ -155,8 +156,8 @@ none_wrong() {
 		esac
 		reason=$(field "$v" reason)
 		case $reason in
-		*"cannot be read back"*) [ -n "$NULL_DISK" ] || return 1 ;;
-		*"no memory"*) ;;
+		*"cannot be read back"*) [ -n "$NULL_DISK" ] || { echo "# $v: $reason"; return 1; } ;;
+		*"no memory"*) [ -d "$fail" ] || { echo "# $v: $reason"; return 1; } ;;
 		*) echo "# $v: $reason"; return 1 ;;
 		esac
 		stopped=$((stopped + 1))
