@@ -61,7 +61,21 @@ _aerie() {
 		return
 		;;
 	--budget)
-		mapfile -t COMPREPLY < <(compgen -W "0 5 10 50 100" -- "$cur")
+		words="0 5 10 50 100"
+		[[ $verb == share ]] || words="0 1ms 2ms 5ms 10ms"
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+		;;
+	--period)
+		mapfile -t COMPREPLY < <(compgen -W "10ms 20ms 100ms" -- "$cur")
+		return
+		;;
+	--cap)
+		mapfile -t COMPREPLY < <(compgen -W "0 25 50 100 200" -- "$cur")
+		return
+		;;
+	--pin)
+		mapfile -t COMPREPLY < <(compgen -W "any $(cat /sys/devices/system/cpu/online 2>/dev/null)" -- "$cur")
 		return
 		;;
 	--balloon)
@@ -94,7 +108,7 @@ _aerie() {
 	fi
 
 	case $verb in
-	start | pause | resume | reset | stop | destroy | show | console | stat | mem | share)
+	start | pause | resume | reset | stop | destroy | show | console | stat | mem | share | sched)
 		words=$("$tool" list --names 2>/dev/null)
 		;;
 	balloon)

@@ -11,7 +11,7 @@
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
 	opts_disk[], opts_detach[], opts_image[], opts_mem[], opts_share[], opts_pool[], opts_swap[],
-	opts_balloon[];
+	opts_balloon[], opts_sched[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);
@@ -23,6 +23,8 @@ enum status cmd_list(const struct args *args);
 enum status cmd_show(const struct args *args);
 enum status cmd_console(const struct args *args);
 enum status cmd_stat(const struct args *args);
+enum status cmd_latency(const struct args *args);	/* stat --latency */
+enum status cmd_sched(const struct args *args);
 enum status cmd_disk(const struct args *args);
 enum status cmd_image(const struct args *args);
 enum status cmd_mem(const struct args *args);

@@ -9,6 +9,7 @@ const struct option_def opts_stat[] = {
 	{ .name = "vcpu", .arg = "N", .help = "of one virtual processor" },
 	{ .name = "histogram", .help = "how many exits took how long" },
 	{ .name = "cost", .help = "what the mean exit's time is made of" },
+	{ .name = "latency", .help = "how long vCPUs have waited for a processor" },
 	{ .name = "cycles", .help = "time-stamp counter cycles in place of time" },
 	OPTION_JSON,
 	OPTION_QUIET,
@@ -249,6 +250,8 @@ enum status cmd_stat(const struct args *args)
 	uint32_t id = 0;
 	struct conn conn;
 
+	if (args_has(args, "latency"))
+		return cmd_latency(args);
 	if (vcpu && (!parse_u32(vcpu, &id) || id >= AERIE_VCPUS_MAX))
 		return usage(args, "--vcpu '%s' is not 0 to %d", vcpu, AERIE_VCPUS_MAX - 1);
 	if (args_has(args, "cost") && args_has(args, "histogram"))

@@ -12,6 +12,7 @@
 #include "image.h"
 #include "mem.h"
 #include "nic.h"
+#include "sched.h"
 #include "text.h"
 
 #define DEFAULT_MEMORY	(512ull << 20)
@@ -37,6 +38,7 @@
 	  .help = "a virtio console beside the serial port, hvc0" },	\
 	{ .name = "balloon", .arg = "SIZE|auto",			\
 	  .help = "memory to do without: SIZE or auto[,min=SIZE][,max=SIZE]" }, \
+	OPTIONS_SCHED,							\
 	{ .name = "share-group", .arg = "GROUP",			\
 	  .help = "share equal memory with the VMs of that group" },	\
 	{ .name = "name", .arg = "NAME",				\
@@ -76,6 +78,7 @@ struct recipe {
 	bool hvc;
 	bool has_balloon;
 	struct balloon balloon;
+	struct sched sched;
 };
 
 static int open_file(const struct args *args, const char *name, const char *option,
@@ -236,6 +239,8 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 	r->has_balloon = args_has(args, "balloon");
 	if (status == STATUS_OK && r->has_balloon)
 		status = read_balloon(args, "--balloon", args_value(args, "balloon"), &r->balloon);
+	if (status == STATUS_OK)
+		status = read_sched(args, &r->sched);
 	if (status != STATUS_OK)
 		return status;
 	if (!args_has(args, "kernel"))
@@ -353,8 +358,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	return conn_call(conn, msg, read_id, id, e);
 }
 
-static enum status create(const struct conn *conn, struct recipe *r, uint32_t *id,
-			  struct refusal *e)
+static enum status create_named(const struct conn *conn, struct recipe *r, uint32_t *id,
+				struct refusal *e)
 {
 	enum status status;
 
@@ -366,6 +371,21 @@ static enum status create(const struct conn *conn, struct recipe *r, uint32_t *i
 		if (status == STATUS_OK)
 			status = create_once(conn, r, id, e);
 	} while (status == STATUS_FAILED && e->err == EEXIST);
+	return status;
+}
+
+/* The VM is scheduled as asked for, or there is none. */
+static enum status create(const struct conn *conn, struct recipe *r, uint32_t *id,
+			  struct refusal *e)
+{
+	enum status status = create_named(conn, r, id, e);
+	struct refusal ignored;
+
+	if (status != STATUS_OK || !asks_sched(&r->sched))
+		return status;
+	status = set_sched(conn, r->name, &r->sched, e);
+	if (status != STATUS_OK)
+		conn_vm_call(conn, AERIE_CMD_VM_DESTROY, r->name, NULL, NULL, &ignored);
 	return status;
 }
 

@@ -131,7 +131,21 @@ const struct command commands[] = {
 "SHARE is of the number of exits; TOTAL, MIN, MEAN and MAX are time in the host, of\n"
 "handlers alone. --cost adds what comes with every exit, measured now on the VM's first\n"
 "vCPU (or --vcpu), which must run or be paused: SWITCH, the way in and out of the guest\n"
-"with its registers; HOST_STATE; MITIGATIONS. The man page says what each includes.\n"
+"with its registers; HOST_STATE; MITIGATIONS. The man page says what each includes. --latency\n"
+"tells how long vCPUs that could run have waited for a processor, and how often.\n"
+	}, {
+		.name = "sched", .operands = "[VM]", .max_operands = 1,
+		.summary = "how VMs are scheduled, and where their vCPUs' time went",
+		.options = opts_sched, .run = cmd_sched,
+		.more =
+"  aerie sched web\n"
+"  aerie sched web --weight 200 --cap 150      twice its part, at most one processor and a half\n"
+"  aerie sched web --pin 0-3\n"
+"  aerie sched web --budget 2ms --period 10ms  for each vCPU, whatever others do\n\n"
+"RUN is with a processor, WAIT without one, CAPPED stopped by the cap, BLOCKED waiting for\n"
+"memory, IDLE halted, PAUSED not running: together all time since the start. STEAL, which the\n"
+"guest is told, is what is neither RUN nor IDLE. CAPS counts stops by the cap, YIELDS how often\n"
+"a vCPU let another of its VM go first, SKEW is the longest that one waited while another ran.\n"
 	}, {
 		.name = "disk", .operands = "VM DISK", .min_operands = 2, .max_operands = 2,
 		.summary = "how large a disk of a VM is, and what it may do: look, or change it",

@@ -19,6 +19,7 @@
 #include "core/stats.h"
 #include "dev/bus.h"
 #include "mm/mm.h"
+#include "sched/types.h"
 
 struct aerie_backend;
 struct aerie_console;
@@ -84,6 +85,8 @@ enum aerie_request {
 	AERIE_REQ_TLB_FLUSH,	/* drop this vCPU's nested translations */
 	AERIE_REQ_APIC,		/* INIT or start-up IPI pending in the local APIC */
 	AERIE_REQ_CLOCK,	/* rewrite the kvmclock page */
+	AERIE_REQ_STEAL,	/* tell the guest of its steal time */
+	AERIE_REQ_YIELD,	/* let vcpu->yield_to run first */
 	AERIE_REQ_CALL,		/* run vcpu->call with the vCPU loaded */
 	AERIE_REQ_PARK,		/* VM state changed: leave the run loop and look */
 };
@@ -100,6 +103,15 @@ enum aerie_mp_state {
 	AERIE_MP_RUNNING,
 	AERIE_MP_HALTED,
 	AERIE_MP_WAIT_SIPI,	/* after INIT, application processors only */
+};
+
+/* What a vCPU has asked of KVM's paravirtual interface; its own thread only. */
+struct aerie_pv {
+	u64 steal_msr;		/* MSR_KVM_STEAL_TIME as written */
+	u64 poll_control;	/* MSR_KVM_POLL_CONTROL */
+	u64 told_ns;		/* steal time as the guest knows it */
+	u32 version;		/* of its structure, even */
+	bool away;		/* the guest has been told that it has no processor */
 };
 
 /**
@@ -140,6 +152,8 @@ struct aerie_vcpu {
 	struct aerie_event exception;	/* [t] raised by emulation */
 	u8 mp_state;			/* [t] enum aerie_mp_state */
 	bool halt_if;			/* [t] RFLAGS.IF when it halted */
+	bool pv_kicked;			/* [a] another vCPU ends its next HLT, or this one */
+	u32 yield_to;			/* [t] number + 1 of who shall run first, or 0 */
 	bool check_events;		/* [t] look at events before the next entry */
 	u64 entered_tsc, exited_tsc;	/* [t] host TSC at the last entry and exit */
 	unsigned int fast_left;		/* [t] exits to go before interrupts get in */
@@ -160,7 +174,9 @@ struct aerie_vcpu {
 
 	struct aerie_lapic *lapic;	/* [c] */
 	struct aerie_fetch *fetch;	/* [c] what core/fetch.c remembers */
-	struct aerie_pvclock *pvclock;	/* [c] kvmclock and steal time state */
+	struct aerie_pvclock *pvclock;	/* [c] kvmclock state */
+	struct aerie_pv pv;
+	struct aerie_vcpu_sched sched;
 	struct task_struct *task;	/* [c] */
 	struct aerie_vcpu_stats *stats;	/* [c] */
 	unsigned long last_put;		/* [t] jiffies */
@@ -286,6 +302,7 @@ struct aerie_vm {
 	bool holds_cpus;		/* has taken the processors (hw.c) */
 
 	struct aerie_mem mem;
+	struct aerie_vm_sched sched;	/* config: lock to change */
 	struct aerie_bus pio, mmio;
 	struct list_head devs;		/* lock and devs_lock to change, either to walk */
 	struct mutex devs_lock;

@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat disk image mem pool swap share bench events
+verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat sched disk image mem pool swap share bench events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -55,6 +55,15 @@ refuses 2 "is no time up to 1h" disk web disk0 --burst 2h
 refuses 2 "is no name of a disk" disk web averyverylongname
 refuses 2 "is no number of requests" run web -k "$kernel" -d x,iops=
 refuses 2 "is none of ro, direct" run web -k "$kernel" -d x,iopsy=1
+refuses 2 "--weight '0' is not 1 to 10000" sched web --weight 0
+refuses 2 "--weight '10001' is not 1 to 10000" run web -k "$kernel" --weight 10001
+refuses 2 "--cap '6401' is not 0 to 6400" sched web --cap 6401
+refuses 2 "--cap '50%' is not 0 to 6400" sched web --cap 50%
+refuses 2 "--pin '' is no list of processors" sched web --pin ""
+refuses 2 "--budget 'much' is no time" sched web --budget much
+refuses 2 "--period 5s is not 100us to 4s" sched web --budget 1ms --period 5s
+refuses 2 "of which VM?" sched --weight 3
+refuses 2 "--latency is of all vCPUs" stat web --latency --vcpu 0
 refuses 2 "one argument too many" list web
 refuses 2 "no option --frob" list --frob
 refuses 2 "--json takes no value" list --json=yes

@@ -80,6 +80,13 @@
  *                    > MAP: what memory is from there on; MAP_NEXT where to go on, absent
  *                      where all has been told. The guest may run: each answer is of its
  *                      own moment
+ *   SCHED_SET        ! NAME; SCHED_WEIGHT u32, SCHED_CAP u32, SCHED_PIN string, SCHED_PERIOD
+ *                      and SCHED_BUDGET u64: what is not named stays as it is
+ *   SCHED_GET        ! NAME (do) or none (dump)
+ *                    > NAME, STATE, VCPUS, and what SCHED_SET sets; SCHED_TIMES,
+ *                      SCHED_LATENCY, SCHED_YIELDS, SCHED_CAPPED, SCHED_SKEW u64 of all its
+ *                      vCPUs; not of a dump, VCPU_LIST nest of nests {VCPU_ID, TID,
+ *                      SCHED_STATE u32, SCHED_NICE s32, and the same of each}
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
  *                    came or went
@@ -92,7 +99,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		7	/* raised with every change of this file */
+#define AERIE_ABI		8	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -142,6 +149,8 @@ enum aerie_cmd {
 	AERIE_CMD_SWAP_ON,
 	AERIE_CMD_SWAP_OFF,
 	AERIE_CMD_SWAP_GET,
+	AERIE_CMD_SCHED_SET,
+	AERIE_CMD_SCHED_GET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -266,12 +275,29 @@ enum aerie_attr {
 	AERIE_A_COUNT_WRITTEN,	/* u8: count what the guest writes, from now on (1), or not (0) */
 	AERIE_A_WRITTEN,	/* u64, bytes that it has written since, in whole pages */
 	AERIE_A_WRITTEN_NS,	/* u64, nanoseconds since then */
+	AERIE_A_SCHED_WEIGHT,	/* u32, 1 to AERIE_WEIGHT_MAX, its part beside other VMs (100) */
+	AERIE_A_SCHED_CAP,	/* u32, per cent of one processor, 0: none */
+	AERIE_A_SCHED_PIN,	/* string, a list of processors as "0-2,5"; "": any */
+	AERIE_A_SCHED_PERIOD,	/* u64, ns, of each vCPU's reservation */
+	AERIE_A_SCHED_BUDGET,	/* u64, ns in each of them, 0: nothing is reserved */
+	AERIE_A_SCHED_STATE,	/* u32, enum aerie_uapi_sched */
+	AERIE_A_SCHED_TIMES,	/* binary, u64 each by enum aerie_uapi_sched: ns since the start */
+	AERIE_A_SCHED_LATENCY,	/* binary, u64[32]: waits of 2^n to 2^(n+1)-1 ns */
+	AERIE_A_SCHED_NICE,	/* s32, level of its thread */
+	AERIE_A_SCHED_YIELDS,	/* u64, times it let another vCPU of the VM go first */
+	AERIE_A_SCHED_CAPPED,	/* u64, times the cap stopped it */
+	AERIE_A_SCHED_SKEW,	/* u64, ns, longest that another waited while it ran */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
 
 #define AERIE_IDLE_AGES		8
 #define AERIE_WEIGHT_MAX	10000
+#define AERIE_CAP_MAX		(100 * AERIE_VCPUS_MAX)	/* per cent of one processor */
+#define AERIE_PIN_MAX		1023	/* characters of a list of processors */
+#define AERIE_PERIOD_MIN	100000ull	/* ns, of a reservation */
+#define AERIE_PERIOD_MAX	4000000000ull
+#define AERIE_BUDGET_MIN	10000ull
 
 #define AERIE_EXIT_BUCKETS	32	/* bucket n: 2^n to 2^(n+1)-1 cycles */
 
@@ -289,6 +315,17 @@ enum aerie_stop_kind {
 	AERIE_STOP_GUEST,	/* the guest did what no guest may do */
 	AERIE_STOP_HOST,	/* the host could not go on: memory, hardware */
 	AERIE_STOP_UNKNOWN_EXIT,/* an exit Aerie does not know */
+};
+
+/* What a vCPU does: always one of these. */
+enum aerie_uapi_sched {
+	AERIE_VCPU_IDLE,	/* halted, or waits for a start-up IPI */
+	AERIE_VCPU_RUNS,
+	AERIE_VCPU_WAITS,	/* for a processor */
+	AERIE_VCPU_CAPPED,	/* the VM has had its cap */
+	AERIE_VCPU_BLOCKED,	/* waits for memory */
+	AERIE_VCPU_PAUSED,	/* the VM does not run */
+	AERIE_VCPU_NR_STATES
 };
 
 enum aerie_uapi_event {

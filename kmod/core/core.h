@@ -73,7 +73,7 @@ static inline void aerie_raise_ud(struct aerie_vcpu *vcpu)
 }
 /* Pick what goes in with the next entry. Context: loaded, interrupts off. */
 void aerie_event_prepare(struct aerie_vcpu *vcpu);
-/* Would an interrupt or NMI wake the vCPU from HLT? Own thread. */
+/* Would an interrupt, an NMI or another vCPU's kick end the vCPU's HLT? Own thread. */
 bool aerie_event_wakes(struct aerie_vcpu *vcpu);
 
 /* emulate.c */

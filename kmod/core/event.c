@@ -185,7 +185,7 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 
 bool aerie_event_wakes(struct aerie_vcpu *vcpu)
 {
-	if (atomic_read(&vcpu->nmi_queued) || vcpu->nmi_pending)
+	if (atomic_read(&vcpu->nmi_queued) || vcpu->nmi_pending || READ_ONCE(vcpu->pv_kicked))
 		return true;
 	if (!vcpu->halt_if)
 		return false;

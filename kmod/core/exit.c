@@ -41,8 +41,10 @@ static enum aerie_next exit_hlt(struct aerie_vcpu *vcpu, struct aerie_exit *exit
 	vcpu->check_events = true;
 	vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
 	/* With TF set the #DB behind the HLT wakes at once. */
-	if (aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_TF || aerie_event_wakes(vcpu))
+	if (aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_TF || aerie_event_wakes(vcpu)) {
+		WRITE_ONCE(vcpu->pv_kicked, false);
 		return AERIE_NEXT_ENTER;
+	}
 	vcpu->mp_state = AERIE_MP_HALTED;
 	return AERIE_NEXT_HALT;
 }

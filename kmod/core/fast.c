@@ -202,12 +202,15 @@ enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
 		break;
 	case AERIE_EXIT_HYPERCALL:
 		insn_hypercall(vcpu);
+		if (unlikely(waits_or_woke(vcpu)))
+			return AERIE_FAST_DONE;
 		break;
 	case AERIE_EXIT_HLT:
 		/* One that does not wait. */
 		vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
 		if (!aerie_event_wakes(vcpu))
 			return AERIE_FAST_NO;
+		WRITE_ONCE(vcpu->pv_kicked, false);
 		vcpu->check_events = true;
 		return AERIE_FAST_DONE;
 	case AERIE_EXIT_INVD:		/* guest caches are the host's: nothing to do */

@@ -47,10 +47,17 @@ static __always_inline int insn_wrmsr(struct aerie_vcpu *vcpu)
 	return aerie_msr_write(vcpu, vcpu->regs[AERIE_REG_RCX], vcpu->msr_val);
 }
 
-/* KVM's hypercall ABI; no feature bit offers one, so every number is unknown. */
+/* KVM's hypercall ABI. */
 static __always_inline void insn_hypercall(struct aerie_vcpu *vcpu)
 {
-	vcpu->regs[AERIE_REG_RAX] = aerie_hw(cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+	u64 *rax = &vcpu->regs[AERIE_REG_RAX];
+
+	if (aerie_hw(cpl)(vcpu))
+		*rax = -KVM_EPERM;
+	else if ((u32)*rax - KVM_HC_KICK_CPU > KVM_HC_SCHED_YIELD - KVM_HC_KICK_CPU)
+		*rax = -KVM_ENOSYS;
+	else
+		*rax = aerie_pv_hypercall(vcpu);
 }
 
 /* IN and OUT. Returns the value moved, for the trace. */

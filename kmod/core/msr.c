@@ -423,6 +423,8 @@ static const struct msr_row msr_table[] = {
 	ROW(MSR_IA32_XSS, X86_FEATURE_XSAVES, ANY, zero_read, zero_write),
 	ROWS(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW, ALWAYS, ANY,
 	     aerie_time_msr_read, aerie_time_msr_write),
+	ROW(MSR_KVM_STEAL_TIME, ALWAYS, ANY, aerie_pv_msr_read, aerie_pv_msr_write),
+	ROW(MSR_KVM_POLL_CONTROL, ALWAYS, ANY, aerie_pv_msr_read, aerie_pv_msr_write),
 	ROW(MSR_EFER, ALWAYS, ANY, efer_read, efer_write),
 	ROW(MSR_STAR, ALWAYS, ANY, hw_read, hw_write),
 	ROWS(MSR_LSTAR, MSR_CSTAR, ALWAYS, ANY, hw_read, address_write),

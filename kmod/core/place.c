@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module parameter cpus: the processors that vCPU threads run on. */
+/* The processors that vCPU threads run on: those of the module parameter cpus, or some of them. */
 #include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -33,8 +33,20 @@ static const struct kernel_param_ops cpus_ops = {
 module_param_cb(cpus, &cpus_ops, NULL, 0444);
 MODULE_PARM_DESC(cpus, "processors that vCPUs run on, a list as 1-3,6 (all)");
 
-void aerie_place(struct task_struct *task)
+int aerie_place(struct task_struct *task, const struct cpumask *pin)
 {
-	if (!cpumask_empty(&cpus))
-		set_cpus_allowed_ptr(task, &cpus);
+	const struct cpumask *all = cpumask_empty(&cpus) ? cpu_possible_mask : &cpus;
+	cpumask_var_t mask;
+	int err = -EINVAL;
+
+	if (cpumask_empty(pin)) {
+		set_cpus_allowed_ptr(task, all);
+		return 0;
+	}
+	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	if (cpumask_and(mask, pin, all) && cpumask_intersects(mask, cpu_online_mask))
+		err = set_cpus_allowed_ptr(task, mask);
+	free_cpumask_var(mask);
+	return err;
 }

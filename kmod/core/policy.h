@@ -92,4 +92,27 @@ int aerie_time_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
 /* AERIE_REQ_CLOCK: rewrite the page. 0, or -EAGAIN with vcpu->fault_gpa set. */
 int aerie_time_update(struct aerie_vcpu *vcpu);
 
+/* pv.c */
+
+/* Power-on state (not at INIT). Context: vCPU loaded. */
+void aerie_pv_reset(struct aerie_vcpu *vcpu);
+/* MSR_KVM_STEAL_TIME and MSR_KVM_POLL_CONTROL. 0, or 1 for #GP. Context: vCPU loaded. */
+int aerie_pv_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+int aerie_pv_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+/* It is about to be without a processor: tell the guest. Own thread, not loaded. */
+void aerie_pv_leave(struct aerie_vcpu *vcpu);
+/* It has one again, and is about to go on. Own thread. */
+void aerie_pv_return(struct aerie_vcpu *vcpu);
+/* AERIE_REQ_STEAL: tell the guest so. 0, or -EAGAIN with vcpu->fault_gpa set. Context: loaded. */
+int aerie_pv_update(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_pv_hypercall() - a hypercall of KVM's that there is (Linux, KVM Hypercalls)
+ * @vcpu: its registers have number and arguments; the guest is at privilege level 0
+ *
+ * Context: vCPU loaded; interrupts may be off.
+ * Return: what RAX is to be, -KVM_ENOSYS where there is none of that number.
+ */
+u64 aerie_pv_hypercall(struct aerie_vcpu *vcpu);
+
 #endif

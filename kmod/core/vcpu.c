@@ -46,6 +46,7 @@
 #include "core/place.h"
 #include "core/policy.h"
 #include "dev/lapic.h"
+#include "sched/sched.h"
 #include "trace.h"
 #include "uapi.h"
 
@@ -72,6 +73,7 @@ void aerie_vcpu_kick(struct aerie_vcpu *vcpu)
 
 	switch (READ_ONCE(vcpu->mode)) {
 	case AERIE_VCPU_OUT:
+		aerie_sched_wake(vcpu);
 		wake_up_process(vcpu->task);
 		break;
 	case AERIE_VCPU_GUEST:
@@ -170,6 +172,7 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 	aerie_backend->flush_tlb(vcpu);
 	if (!init) {
 		aerie_time_reset(vcpu);
+		aerie_pv_reset(vcpu);
 		aerie_msr_reset(vcpu);
 		aerie_fpu_put(vcpu);
 		aerie_fpu_reset(vcpu);
@@ -179,12 +182,15 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 		clear_bit(AERIE_REQ_TLB_FLUSH, &vcpu->requests);
 		clear_bit(AERIE_REQ_APIC, &vcpu->requests);
 		clear_bit(AERIE_REQ_CLOCK, &vcpu->requests);
+		clear_bit(AERIE_REQ_STEAL, &vcpu->requests);
+		clear_bit(AERIE_REQ_YIELD, &vcpu->requests);
 	}
 	aerie_lapic_reset(vcpu, init);
 	if (aerie_backend->apic_mode)
 		aerie_backend->apic_mode(vcpu);
 	vcpu->hw_cr8 = 0;
 	aerie_backend->cr8_set(vcpu, 0);
+	WRITE_ONCE(vcpu->pv_kicked, false);
 	vcpu->mp_state = vcpu->id ? AERIE_MP_WAIT_SIPI : AERIE_MP_RUNNING;
 	vcpu->check_events = true;
 }
@@ -254,6 +260,13 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 		vcpu->fault_acc = AERIE_ACC_WRITE;
 		return AERIE_NEXT_FAULT;
 	}
+	if (test_and_clear_bit(AERIE_REQ_STEAL, &vcpu->requests) &&
+	    aerie_pv_update(vcpu) == -EAGAIN) {
+		set_bit(AERIE_REQ_STEAL, &vcpu->requests);
+		return AERIE_NEXT_FAULT;
+	}
+	if (test_and_clear_bit(AERIE_REQ_YIELD, &vcpu->requests))
+		return AERIE_NEXT_YIELD;
 	return vcpu->mp_state == AERIE_MP_RUNNING ? AERIE_NEXT_ENTER : AERIE_NEXT_HALT;
 }
 
@@ -362,18 +375,26 @@ static bool vcpu_has_work(struct aerie_vcpu *vcpu)
 static void vcpu_halt(struct aerie_vcpu *vcpu)
 {
 	vcpu->stats->halts++;
+	aerie_sched_sleep(vcpu);
 	WRITE_ONCE(vcpu->resting, true);
-	for (;;) {
-		set_current_state(TASK_IDLE);
-		if (vcpu_has_work(vcpu))
-			break;
-		schedule();
+	if (!aerie_sched_poll(vcpu, vcpu_has_work)) {
+		aerie_pv_leave(vcpu);
+		for (;;) {
+			set_current_state(TASK_IDLE);
+			if (vcpu_has_work(vcpu))
+				break;
+			schedule();
+		}
+		__set_current_state(TASK_RUNNING);
 	}
-	__set_current_state(TASK_RUNNING);
 	WRITE_ONCE(vcpu->resting, false);
 	smp_mb();	/* pairs with vcpu_rests() in vm.c */
-	if (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu))
+	if (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu)) {
+		WRITE_ONCE(vcpu->pv_kicked, false);
 		vcpu->mp_state = AERIE_MP_RUNNING;
+	}
+	aerie_sched_awake(vcpu);
+	aerie_pv_return(vcpu);
 }
 
 /*
@@ -386,6 +407,7 @@ static void vcpu_park(struct aerie_vcpu *vcpu)
 	struct aerie_vm *vm = vcpu->vm;
 	bool run = false;
 
+	aerie_sched_enter(vcpu, AERIE_SCHED_PAUSED);
 	while (!run && !kthread_should_stop()) {
 		spin_lock_irq(&vm->state_lock);
 		clear_bit(AERIE_REQ_PARK, &vcpu->requests);
@@ -405,6 +427,8 @@ static void vcpu_park(struct aerie_vcpu *vcpu)
 			schedule();
 		__set_current_state(TASK_RUNNING);
 	}
+	aerie_sched_enter(vcpu, AERIE_SCHED_RUN);
+	aerie_pv_return(vcpu);
 }
 
 static int vcpu_thread(void *arg)
@@ -433,16 +457,26 @@ static int vcpu_thread(void *arg)
 		if (next == AERIE_NEXT_ENTER)
 			next = vcpu_run_loaded(vcpu);
 		vcpu_put(vcpu);
+		aerie_sched_look(vcpu);
 		switch (next) {
 		case AERIE_NEXT_FAULT:
+			aerie_sched_enter(vcpu, AERIE_SCHED_BLOCKED);
 			vcpu_populate(vcpu);
+			aerie_sched_enter(vcpu, AERIE_SCHED_RUN);
 			break;
 		case AERIE_NEXT_YIELD:
-			yield();
+			aerie_sched_yield(vcpu, vcpu->yield_to);
+			vcpu->yield_to = 0;
 			break;
 		case AERIE_NEXT_PUT:
 			/* Not only RCU: a guest need not ever sleep. */
-			cond_resched_tasks_rcu_qs();
+			if (need_resched()) {
+				aerie_pv_leave(vcpu);
+				aerie_sched_preempted(vcpu);
+				aerie_pv_return(vcpu);
+			} else {
+				cond_resched_tasks_rcu_qs();
+			}
 			break;
 		case AERIE_NEXT_ENTER:
 		case AERIE_NEXT_HALT:
@@ -510,7 +544,8 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 		err = PTR_ERR(vcpu->task);
 		goto err_backend;
 	}
-	aerie_place(vcpu->task);
+	aerie_place(vcpu->task, &vm->sched.config.pin);
+	aerie_sched_create(vcpu);
 	get_task_struct(vcpu->task);
 	wake_up_process(vcpu->task);
 	return vcpu;

@@ -30,6 +30,7 @@
 #include "core/policy.h"
 #include "dev/chips.h"
 #include "dev/device.h"
+#include "sched/sched.h"
 #include "uapi.h"
 
 #define VM_PEND_RESET	0	/* bit of vm->pending */
@@ -271,8 +272,10 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	aerie_plug_eject(vm, true);
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
-	if (!err)
+	if (!err) {
 		aerie_time_start(vm);
+		aerie_sched_start(vm);
+	}
 	for (i = 0; !err && i < vm->nr_vcpus; i++) {
 		err = aerie_vcpu_call(vm->vcpus[i], vcpu_boot, &state);
 		if (err)
@@ -565,6 +568,7 @@ struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_wh
 		goto err_module;
 	vm_init_locks(vm);
 	vm->config = *config;
+	vm->sched.config.weight = AERIE_SCHED_WEIGHT;
 	vm->created_ns = ktime_get_ns();
 	err = vm_build(vm, why);
 	if (err)

@@ -125,6 +125,21 @@ bool aerie_lapic_claims(struct aerie_vcpu *vcpu, gpa_t gpa);
 int aerie_lapic_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_lapic_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
 
+/**
+ * aerie_apic_send_set() - send an interrupt to a set of vCPUs (KVM_HC_SEND_IPI)
+ * @vcpu: who sends, on its own thread
+ * @low: bit n is APIC ID @min + n
+ * @high: bit n is APIC ID @min + @width + n
+ * @width: bits that each of them has, 32 or 64
+ * @min: lowest APIC ID
+ * @icr: vector and delivery mode as in the ICR; fixed or NMI
+ *
+ * Context: any but NMI, takes no lock.
+ * Return: how many local APICs took it, or -KVM_EINVAL.
+ */
+s64 aerie_apic_send_set(struct aerie_vcpu *vcpu, u64 low, u64 high, unsigned int width, u64 min,
+			u64 icr);
+
 /* INIT and SIPI taken from lapic->pending by the vCPU's thread: see core/vcpu.c. */
 enum { AERIE_LAPIC_INIT, AERIE_LAPIC_SIPI };
 

@@ -11,6 +11,7 @@
  */
 #include <linux/kernel.h>
 #include <linux/nospec.h>
+#include <uapi/linux/kvm_para.h>
 
 #include "dev/lapic_regs.h"
 
@@ -217,4 +218,25 @@ void lapic_icr_send(struct aerie_lapic *lapic, u32 icr, u32 dest)
 	if (msg.mode == AERIE_DELIVER_INIT || msg.mode == AERIE_DELIVER_SIPI)
 		targets &= ~me;
 	deliver_all(vm, targets, &msg, lapic);
+}
+
+s64 aerie_apic_send_set(struct aerie_vcpu *vcpu, u64 low, u64 high, unsigned int width, u64 min,
+			u64 icr)
+{
+	struct aerie_apic_msg msg = {
+		.vector = icr & APIC_VECTOR_MASK,
+		.mode = icr >> ICR_MODE_SHIFT & ICR_MODE,
+	};
+	u64 targets;
+
+	if (icr & ~(u64)(APIC_VECTOR_MASK | ICR_MODE << ICR_MODE_SHIFT | APIC_INT_ASSERT) ||
+	    (msg.mode != AERIE_DELIVER_FIXED && msg.mode != AERIE_DELIVER_NMI) ||
+	    (msg.mode == AERIE_DELIVER_FIXED && msg.vector < LAPIC_FIRST_VECTOR))
+		return -KVM_EINVAL;
+	if (min >= AERIE_MAX_VCPUS)
+		return 0;
+	/* Above 64 there are none: of two whole words the second names none of them. */
+	targets = width < 64 ? low | high << width : low;
+	targets = targets << min & route_all(vcpu->vm);
+	return deliver_all(vcpu->vm, targets, &msg, vcpu->lapic);
 }

@@ -23,6 +23,7 @@ static_assert(AERIE_SERIAL_LEN == AERIE_SERIAL_MAX);
 static_assert(AERIE_GROUP_LEN == AERIE_GROUP_MAX + 1);
 static_assert(AERIE_IFNAME_LEN == AERIE_BRIDGE_MAX + 1);
 static_assert(AERIE_EXIT_BUCKETS == AERIE_HIST_BUCKETS);
+static_assert((int)AERIE_VCPU_NR_STATES == (int)AERIE_SCHED_STATES);
 
 static const struct netlink_range_validation memory_range = {
 	.min = AERIE_MEMORY_MIN,
@@ -135,6 +136,20 @@ static const struct nla_policy mem_set_policy[] = {
 	[AERIE_A_MEM_RESERVE] = { .type = NLA_U64 },
 	[AERIE_A_MEM_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
 	[AERIE_A_COUNT_WRITTEN] = NLA_POLICY_MAX(NLA_U8, 1),
+};
+
+static const struct netlink_range_validation period_range = {
+	.min = AERIE_PERIOD_MIN,
+	.max = AERIE_PERIOD_MAX,
+};
+
+static const struct nla_policy sched_set_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_SCHED_WEIGHT] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_WEIGHT_MAX),
+	[AERIE_A_SCHED_CAP] = NLA_POLICY_MAX(NLA_U32, AERIE_CAP_MAX),
+	[AERIE_A_SCHED_PIN] = { .type = NLA_NUL_STRING, .len = AERIE_PIN_MAX },
+	[AERIE_A_SCHED_PERIOD] = NLA_POLICY_FULL_RANGE(NLA_U64, (void *)&period_range),
+	[AERIE_A_SCHED_BUDGET] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy swap_on_policy[] = {
@@ -259,6 +274,20 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(mem_set_policy),
 		.doit = aerie_nl_mem_set,
+	},
+	{
+		.cmd = AERIE_CMD_SCHED_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(sched_set_policy),
+		.doit = aerie_nl_sched_set,
+	},
+	{
+		.cmd = AERIE_CMD_SCHED_GET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(name_policy),
+		.doit = aerie_nl_sched_get,
+		.start = aerie_nl_vm_dump_start,
+		.dumpit = aerie_nl_sched_dump,
 	},
 	{
 		.cmd = AERIE_CMD_MEM_MAP,

@@ -75,6 +75,19 @@ int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_vm_dump_start(struct netlink_callback *cb);
 int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/**
+ * aerie_nl_vms_dump() - answer with a message for each VM, as many as there is room for
+ * @skb: the answer
+ * @cb: the request; args[0] is the lowest id that has not been told
+ * @cmd: of the messages
+ * @fill: adds a VM's attributes; 0 or -errno
+ *
+ * VMs that come and go meanwhile do no harm. Context: may sleep.
+ * Return: as netlink wants it of a dump.
+ */
+int aerie_nl_vms_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		      int (*fill)(struct sk_buff *skb, struct aerie_vm *vm));
 int aerie_nl_console_open(struct sk_buff *skb, struct genl_info *info);
 
 /*
@@ -113,6 +126,11 @@ int aerie_nl_mem_map(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_on(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_off(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* nl_sched.c */
+int aerie_nl_sched_set(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_sched_get(struct sk_buff *skb, struct genl_info *info);
+int aerie_nl_sched_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);

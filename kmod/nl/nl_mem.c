@@ -199,28 +199,9 @@ int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 	return aerie_nl_answer(info, msg, hdr, err, &why);
 }
 
-/* cb->args[0] is the lowest id not told yet: VMs that come and go do no harm. */
 int aerie_nl_mem_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct aerie_vm *vm;
-	int err = 0;
-	void *hdr;
-
-	while (!err && (vm = aerie_vm_next(cb->args[0])) != NULL) {
-		err = -EMSGSIZE;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				  &aerie_nl_family, NLM_F_MULTI, AERIE_CMD_MEM_GET);
-		if (hdr)
-			err = mem_fill(skb, vm);
-		if (!err) {
-			genlmsg_end(skb, hdr);
-			cb->args[0] = (u64)vm->id + 1;
-		} else if (hdr) {
-			genlmsg_cancel(skb, hdr);
-		}
-		aerie_vm_put(vm);
-	}
-	return skb->len ? skb->len : err;
+	return aerie_nl_vms_dump(skb, cb, AERIE_CMD_MEM_GET, mem_fill);
 }
 
 int aerie_nl_share_set(struct sk_buff *skb, struct genl_info *info)

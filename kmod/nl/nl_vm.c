@@ -183,22 +183,19 @@ int aerie_nl_vm_dump_start(struct netlink_callback *cb)
 	return 0;
 }
 
-/* cb->args[0] is the lowest id not told yet: VMs that come and go do no harm. */
-int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
+int aerie_nl_vms_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		      int (*fill)(struct sk_buff *skb, struct aerie_vm *vm))
 {
-	struct aerie_vcpu_stats *stats = kmalloc(sizeof(*stats), GFP_KERNEL);
 	struct aerie_vm *vm;
 	int err = 0;
 	void *hdr;
 
-	if (!stats)
-		return -ENOMEM;
 	while (!err && (vm = aerie_vm_next(cb->args[0])) != NULL) {
 		err = -EMSGSIZE;
 		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				  &aerie_nl_family, NLM_F_MULTI, AERIE_CMD_VM_GET);
+				  &aerie_nl_family, NLM_F_MULTI, cmd);
 		if (hdr)
-			err = vm_fill(skb, vm, stats);
+			err = fill(skb, vm);
 		if (!err) {
 			genlmsg_end(skb, hdr);
 			cb->args[0] = (u64)vm->id + 1;
@@ -207,9 +204,22 @@ int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		}
 		aerie_vm_put(vm);
 	}
-	kfree(stats);
 	/* A full message is sent and the dump goes on; an empty one has no room at all. */
 	return skb->len ? skb->len : err;
+}
+
+static int vm_fill_alone(struct sk_buff *skb, struct aerie_vm *vm)
+{
+	struct aerie_vcpu_stats *stats = kmalloc(sizeof(*stats), GFP_KERNEL);
+	int err = stats ? vm_fill(skb, vm, stats) : -ENOMEM;
+
+	kfree(stats);
+	return err;
+}
+
+int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return aerie_nl_vms_dump(skb, cb, AERIE_CMD_VM_GET, vm_fill_alone);
 }
 
 /*

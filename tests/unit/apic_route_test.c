@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Who takes a message: physical, logical, shorthands, and what arrives there. */
 // sources: kmod/dev/lapic.c kmod/dev/lapic_ipi.c kmod/dev/lapic_timer.c
+#include <uapi/linux/kvm_para.h>
 #include "fake_lapic.h"
 #include "ktap.h"
 
@@ -268,4 +269,29 @@ TEST(illegal_vectors)
 	aerie_lapic_write(&vcpus[1], APIC_ESR, 0);
 	EXPECT_EQ(aerie_lapic_read(&vcpus[1], APIC_ESR), 0x40);
 	machine(0, false);
+}
+
+TEST(a_set_of_vcpus_takes_an_interrupt)
+{
+	machine(20, true);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 0x13, 0, 64, 2, VEC), 3);
+	EXPECT_EQ(took(VEC), 0x13 << 2);
+	/* Halves of 32-bit code; who sends, too. */
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 1, 32, 0, VEC), 1);
+	EXPECT_EQ(took(VEC), 1);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 0x80000000, 0, 32, 0, VEC), 0);
+	/* Those that are not there. */
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], ~0ull, ~0ull, 64, 18, VEC), 2);
+	EXPECT_EQ(took(VEC), BIT(18) | BIT(19));
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], ~0ull, ~0ull, 64, 64, VEC), 0);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], ~0ull, ~0ull, 64, ~0ull, VEC), 0);
+	EXPECT_EQ(took(VEC), 0);
+	/* An NMI is none of a vector's. */
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 2, 0, 64, 0, APIC_DM_NMI), 1);
+	EXPECT_EQ(took(VEC), 0);
+	/* Vectors of exceptions, destinations, other modes. */
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, 15), -KVM_EINVAL);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, APIC_DM_INIT), -KVM_EINVAL);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, VEC | APIC_DEST_ALLINC), -KVM_EINVAL);
+	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, VEC | 1ull << 32), -KVM_EINVAL);
 }

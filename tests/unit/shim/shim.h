@@ -237,6 +237,19 @@ typedef struct { s64 counter; } atomic64_t;
 #define atomic_long_sub atomic_sub
 #define atomic64_read atomic_read
 #define atomic64_set atomic_set
+static inline bool atomic64_try_cmpxchg(atomic64_t *v, s64 *old, s64 new)
+{
+	if (v->counter == *old) {
+		v->counter = new;
+		return true;
+	}
+	*old = v->counter;
+	return false;
+}
+#ifndef CPUMASK_SHIM
+#define CPUMASK_SHIM
+struct cpumask { unsigned long bits[1]; };
+#endif
 #define xchg(p, v) ({ __typeof__(*(p)) _o = *(p); *(p) = (v); _o; })
 #define cmpxchg(p, o, n) ({ __typeof__(*(p)) _c = *(p); if (_c == (o)) *(p) = (n); _c; })
 #define cmpxchg64 cmpxchg

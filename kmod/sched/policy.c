@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the user wants of a VM's scheduling, put to its vCPUs' threads: which processors
+ * they may run on, and what is reserved for them. Weight and cap the threads see to
+ * themselves.
+ *
+ * A reservation is the host's SCHED_DEADLINE: its scheduler admits no more than there
+ * is and lets nobody have more than its own. All vCPUs of a VM get it, or none.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <uapi/linux/sched/types.h>
+
+#include "core/core.h"
+#include "core/place.h"
+#include "dev/timer.h"
+#include "sched/sched.h"
+#include "uapi.h"
+
+static int reserve(struct task_struct *task, const struct aerie_sched_config *c)
+{
+	struct sched_attr attr = { .size = sizeof(attr), .sched_policy = SCHED_NORMAL };
+
+	if (c->budget_ns) {
+		attr.sched_policy = SCHED_DEADLINE;
+		attr.sched_runtime = c->budget_ns;
+		attr.sched_deadline = attr.sched_period = c->period_ns;
+	}
+	return sched_setattr_nocheck(task, &attr);
+}
+
+static bool same_reservation(const struct aerie_sched_config *a,
+			     const struct aerie_sched_config *b)
+{
+	return a->budget_ns == b->budget_ns && a->period_ns == b->period_ns;
+}
+
+/* All of the VM's threads, or as before. */
+static int reserve_all(struct aerie_vm *vm, const struct aerie_sched_config *config,
+		       struct aerie_why *why)
+{
+	const struct aerie_sched_config *old = &vm->sched.config;
+	int err = 0;
+	u32 n = 0;
+
+	if (same_reservation(config, old))
+		return 0;
+	while (n < vm->nr_vcpus && !err)
+		err = reserve(vm->vcpus[n++]->task, config);
+	if (!err)
+		return 0;
+	/* The one that was refused is as it was. */
+	for (n--; n; n--)
+		reserve(vm->vcpus[n - 1]->task, old);
+	return aerie_refuse(why, err, AERIE_A_SCHED_BUDGET, err == -EBUSY ?
+			    "the processors have no room for so much beside what is reserved already" :
+			    "the host's scheduler takes no such reservation");
+}
+
+static int pin_all(struct aerie_vm *vm, const struct aerie_sched_config *config)
+{
+	int err = 0;
+	u32 n;
+
+	for (n = 0; n < vm->nr_vcpus && !err; n++)
+		err = aerie_place(vm->vcpus[n]->task, &config->pin);
+	return err;
+}
+
+/* All of @config, or nothing. */
+static int apply(struct aerie_vm *vm, const struct aerie_sched_config *config,
+		 struct aerie_why *why)
+{
+	struct aerie_sched_config *old = &vm->sched.config;
+	int err = 0;
+
+	if (!cpumask_equal(&config->pin, &old->pin)) {
+		err = pin_all(vm, config);
+		if (err) {
+			pin_all(vm, old);
+			return aerie_refuse(why, err, AERIE_A_SCHED_PIN,
+					    "none of these processors can be used");
+		}
+	}
+	err = reserve_all(vm, config, why);
+	if (err) {
+		pin_all(vm, old);
+		return err;
+	}
+	if (config->cap_percent != old->cap_percent)
+		aerie_cap_set(&vm->sched.cap, config->cap_percent, aerie_now_ns());
+	*old = *config;
+	return 0;
+}
+
+static int check(const struct aerie_sched_config *c, struct aerie_why *why)
+{
+	if (!c->budget_ns)
+		return 0;
+	if (!c->period_ns)
+		return aerie_refuse(why, -EINVAL, AERIE_A_SCHED_PERIOD,
+				    "a budget is had in a period: say which");
+	if (c->budget_ns > c->period_ns)
+		return aerie_refuse(why, -ERANGE, AERIE_A_SCHED_BUDGET,
+				    "the budget is longer than its period");
+	if (c->budget_ns < AERIE_BUDGET_MIN)
+		return aerie_refuse(why, -ERANGE, AERIE_A_SCHED_BUDGET,
+				    "the budget is shorter than 10 us");
+	return 0;
+}
+
+static void merge(struct aerie_sched_config *c, const struct aerie_sched_change *change)
+{
+	if (change->weight)
+		c->weight = change->to.weight;
+	if (change->cap)
+		c->cap_percent = change->to.cap_percent;
+	if (change->period)
+		c->period_ns = change->to.period_ns;
+	if (change->budget)
+		c->budget_ns = change->to.budget_ns;
+	if (change->pin)
+		c->pin = change->to.pin;
+}
+
+int aerie_sched_change(struct aerie_vm *vm, const struct aerie_sched_change *change,
+		       struct aerie_why *why)
+{
+	struct aerie_sched_config *config = kmalloc(sizeof(*config), GFP_KERNEL);
+	int err;
+
+	if (!config)
+		return -ENOMEM;
+	err = aerie_vm_lock(vm, why);
+	if (!err) {
+		*config = vm->sched.config;
+		merge(config, change);
+		err = check(config, why) ?: apply(vm, config, why);
+		mutex_unlock(&vm->lock);
+	}
+	kfree(config);
+	return err;
+}

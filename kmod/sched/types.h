@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What VMs and vCPUs hold for scheduling. */
+#ifndef AERIE_SCHED_TYPES_H
+#define AERIE_SCHED_TYPES_H
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/types.h>
+
+/* What a vCPU does; it always does one of these, so their times add up to all time. */
+enum aerie_sched_state {
+	AERIE_SCHED_IDLE,	/* halted, or waits for a start-up IPI */
+	AERIE_SCHED_RUN,	/* its thread has a processor */
+	AERIE_SCHED_WAIT,	/* could run, but others do */
+	AERIE_SCHED_CAPPED,	/* could run, but the VM has had its cap */
+	AERIE_SCHED_BLOCKED,	/* waits for memory */
+	AERIE_SCHED_PAUSED,	/* the VM does not run */
+	AERIE_SCHED_STATES
+};
+
+#define AERIE_LATENCY_BUCKETS	32	/* bucket n: 2^n to 2^(n+1)-1 ns */
+
+/* Where a vCPU's time goes; its own thread writes. */
+struct aerie_sched_time {
+	unsigned int version;	/* odd while it changes */
+	u32 state;		/* enum aerie_sched_state */
+	u64 since_ns;
+	u64 ns[AERIE_SCHED_STATES];
+};
+
+/* A weight that no nice level has, as levels in turn. Own thread. */
+struct aerie_weight {
+	s64 owed;		/* what it should have had, less what it had */
+	int nice;		/* level in use */
+};
+
+/* How long a vCPU looks for something to do before it sleeps. Own thread. */
+struct aerie_poll {
+	u32 ns;
+};
+
+/* A VM's cap, as a time: see cap.c. */
+struct aerie_cap {
+	u32 percent;		/* of one processor, 0: none */
+	atomic64_t paid_ns;
+};
+
+/**
+ * struct aerie_vcpu_sched - of a vCPU
+ *
+ * [t] only its own thread writes; [a] anybody
+ */
+struct aerie_vcpu_sched {
+	struct aerie_sched_time time;		/* [t] */
+	u64 latency[AERIE_LATENCY_BUCKETS];	/* [t] waits for a processor */
+	u64 woken_ns;				/* [a] when it was last woken, 0: not since it slept */
+	unsigned long next_look;		/* [t] jiffies */
+	u64 looked_ns, looked_busy_ns;		/* [t] at the last look: time, run and waited */
+	u32 busy;				/* [t] 1024ths of the time, lately */
+	unsigned long busy_at;			/* [t] jiffies of that */
+	u64 charged_ns;				/* [t] of its run time, to the cap */
+	u64 yields;				/* [t] gave its processor to another vCPU */
+	u64 capped;				/* [t] times the cap stopped it */
+	u64 skew_max_ns;			/* [t] longest that another waited while it ran */
+	u32 last_yield;				/* [t] whom it gave it to */
+	struct aerie_weight weight;		/* [t] */
+	struct aerie_poll poll;			/* [t] */
+};
+
+#define AERIE_SCHED_WEIGHT	100u	/* unless somebody says otherwise */
+
+/* What the user wants of a VM. */
+struct aerie_sched_config {
+	u32 weight;		/* 1 to AERIE_WEIGHT_MAX */
+	u32 cap_percent;	/* of one processor, 0: none */
+	u64 period_ns, budget_ns;	/* of each vCPU, 0: no reservation */
+	struct cpumask pin;	/* empty: any */
+};
+
+/* What of it is to change. */
+struct aerie_sched_change {
+	bool weight, cap, period, budget, pin;
+	struct aerie_sched_config to;
+};
+
+/* Of a VM. */
+struct aerie_vm_sched {
+	struct aerie_sched_config config;
+	struct aerie_cap cap;
+};
+
+#endif
