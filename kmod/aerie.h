@@ -163,6 +163,7 @@ struct aerie_vcpu {
 	struct aerie_pvclock *pvclock;	/* [c] kvmclock and steal time state */
 	struct task_struct *task;	/* [c] */
 	struct aerie_vcpu_stats *stats;	/* [c] */
+	u64 cpu_base_ns;		/* its thread's processor time at the VM's last start */
 	unsigned long last_put;		/* [t] jiffies */
 
 	void (*call_fn)(struct aerie_vcpu *vcpu, void *arg);	/* vm->call_lock */
@@ -273,7 +274,6 @@ struct aerie_vm {
 	struct aerie_vm_config config;	/* [c] */
 	u32 id;				/* [c] unique while the module is loaded */
 	u64 created_ns, started_ns;	/* CLOCK_MONOTONIC */
-	u64 cpu_base_ns;		/* threads' processor time at the last start */
 
 	struct mutex lock;		/* life cycle: state changes, start, reset */
 	enum aerie_vm_state state;	/* written under lock, read anywhere */

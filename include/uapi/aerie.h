@@ -25,8 +25,8 @@
  *   VM_GET           ! NAME (do) or none (dump)
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
- *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE},
- *                      HVC_TTY
+ *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE,
+ *                      CPU_NS, EXITS}, HVC_TTY
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
@@ -92,7 +92,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		7	/* raised with every change of this file */
+#define AERIE_ABI		8	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
