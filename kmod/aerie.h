@@ -274,6 +274,7 @@ struct aerie_vm {
 	struct aerie_vm_config config;	/* [c] */
 	u32 id;				/* [c] unique while the module is loaded */
 	u64 created_ns, started_ns;	/* CLOCK_MONOTONIC */
+	u64 resumed_ns;			/* when it went on after a pause, before it runs */
 
 	struct mutex lock;		/* life cycle: state changes, start, reset */
 	enum aerie_vm_state state;	/* written under lock, read anywhere */
