@@ -8,7 +8,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 26
+plan 29
 
 v=$(vm busy)
 truncate -s 4M "$SCRATCH/disk"
@@ -30,6 +30,9 @@ at_least() {
 	echo "# $2 is '$(value "$2" "${3:--}")', less than $1"
 	return 1
 }
+negated() {
+	! "$@"
+}
 tells() {
 	top "$@" >"$SCRATCH/table" 2>"$SCRATCH/err" && [ ! -s "$SCRATCH/err" ]
 }
@@ -42,12 +45,15 @@ busy() {
 check "a busy guest has CPU time, exits and I/O" soon 30 busy
 check "its state is told" [ "$(value STATE)" = running ]
 check "its memory" at_least 1 RESIDENT
-check "and for how long it has run" eval '[ "$(value UPTIME)" != - ]'
+check "and for how long it has run" [ "$(value UPTIME)" != - ]
 check "vCPUs are shown on demand" tells --vcpus
-check "each with its state" eval '[ -n "$(value STATE 0)" ] && [ -n "$(value STATE 1)" ]'
-check "both have not more exits than the VM" eval '
-	awk -v all="$(value EXITS/S)" -v a="$(value EXITS/S 0)" -v b="$(value EXITS/S 1)" \
-		"BEGIN { exit !(a + b >= all * 0.9 - 2 && a + b <= all * 1.1 + 2) }"'
+check "the first with its state" [ -n "$(value STATE 0)" ]
+check "and the second" [ -n "$(value STATE 1)" ]
+adds_up() {
+	echo "$(value EXITS/S) $(value EXITS/S 0) $(value EXITS/S 1)" |
+		awk '{ exit !($2 + $3 >= $1 * 0.9 - 2 && $2 + $3 <= $1 * 1.1 + 2) }'
+}
+check "what they do is what the VM does" adds_up
 check "memory is not a vCPU's" [ "$(value RESIDENT 0)" = - ]
 
 check "paused" aerie pause -q "$v"
@@ -67,9 +73,8 @@ check "sorted by name" [ "$(first --sort name)" = "$v" ]
 check "by memory" [ "$(first --sort memory)" = "$v" ]
 check "rounds" [ "$(aerie top -b -n 3 -d 100ms | grep -c '^NAME')" = 3 ]
 check "JSON: a line each" [ "$(aerie top -b --json -n 3 -d 100ms | wc -l)" = 3 ]
-check "with the columns' names" eval '
-	aerie top -b --json -n 1 --vcpus |
-		grep -q "\"name\": \"$w\", \"vcpu\": 0, \"state\": \"parked\", \"cpu%\": "'
+check "with the columns' names" prints \
+	"\"name\": \"$w\", \"vcpu\": 0, \"state\": \"parked\", \"cpu%\": " top -d 100ms --json --vcpus
 
 aerie top -b -d 200ms >"$SCRATCH/long" 2>"$SCRATCH/err" &
 top=$!
@@ -77,7 +82,8 @@ on_exit "kill $top 2>/dev/null"
 shows() {
 	grep -q "^$1 " "$SCRATCH/long"
 }
-check "VMs come" eval 'aerie create -q "$w-2" -m 64M -k "$KERNEL" && soon 10 shows "$w-2"'
+check "another VM" aerie create -q "$w-2" -m 64M -k "$KERNEL"
+check "VMs come" soon 10 shows "$w-2"
 check "and go" aerie destroy -q "$w-2" "$w"
 gone() {
 	: >"$SCRATCH/long"
@@ -85,12 +91,17 @@ gone() {
 	shows "$v" && ! shows "$w" && ! shows "$w-2"
 }
 check "and are no more" soon 10 gone
-check "reset, all counts begin again" eval 'aerie resume -q "$v" && aerie reset -q "$v" && sleep 1'
+check "resume" aerie resume -q "$v"
+check "reset, all counts begin again" aerie reset -q "$v"
+sleep 1
 kill -INT $top
 wait $top
 check "Ctrl-C is the way to end it" [ $? = 0 ]
 check "nothing went wrong" [ ! -s "$SCRATCH/err" ]
-check "no rate was ever negative" eval '! grep -E " -[0-9]" "$SCRATCH/long"'
+negative() {
+	grep -E " -[0-9]" "$SCRATCH/long"
+}
+check "no rate was ever negative" negated negative
 
 aerie destroy -q "$v"
 check "without a terminal it says so" says 2 "--batch prints tables" aerie top

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # A guest with three periodic timers is paused for a while: no storm of ticks follows.
+# shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
