@@ -17,6 +17,19 @@ _aerie() {
 	# The shell takes --name=value apart at the equals sign.
 	[[ $cur == = ]] && cur=
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+	case $verb:$prev in
+	top:-d | top:--delay)
+		mapfile -t COMPREPLY < <(compgen -W "200ms 1s 5s 1min" -- "$cur")
+		return
+		;;
+	top:--sort)
+		mapfile -t COMPREPLY < <(compgen -W "cpu exits memory io name" -- "$cur")
+		return
+		;;
+	top:-n | top:--rounds)
+		return
+		;;
+	esac
 	case $prev in
 	-k | --kernel | -i | --initrd | --module | -d | --disk | --base | --svg)
 		compopt -o filenames 2>/dev/null

@@ -11,7 +11,7 @@
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
 	opts_disk[], opts_detach[], opts_image[], opts_mem[], opts_share[], opts_pool[], opts_swap[],
-	opts_balloon[], opts_sched[];
+	opts_balloon[], opts_sched[], opts_top[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);
@@ -34,6 +34,7 @@ enum status cmd_balloon(const struct args *args);
 enum status cmd_pool(const struct args *args);
 enum status cmd_swap(const struct args *args);
 enum status cmd_share(const struct args *args);
+enum status cmd_top(const struct args *args);
 enum status cmd_bench(const struct args *args);
 enum status cmd_events(const struct args *args);
 enum status cmd_doctor(const struct args *args);

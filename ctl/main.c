@@ -243,6 +243,19 @@ const struct command commands[] = {
 "guests of both before. A KVM that holds them without guests keeps Aerie out: load it\n"
 "with kvm.enable_virt_at_load=0, or measure it alone by --kvm with our module unloaded.\n"
 	}, {
+		.name = "top", .operands = "",
+		.summary = "what all VMs do, live: processors, exits, memory, I/O",
+		.options = opts_top, .run = cmd_top,
+		.more =
+"  aerie top\n"
+"  aerie top --batch -n 5 -d 2s --sort io\n\n"
+"On a terminal h says what the keys are, q leaves. --batch needs none: each table is of the\n"
+"time since the one before, the first comes after one --delay, and without --rounds they come\n"
+"until Ctrl-C. Without --batch it is refused where stdin or stdout is no terminal. CPU% is\n"
+"100 for one processor; OUT has left memory; DISK/S and NIC/S are requests that the queues\n"
+"of disks and network interfaces have served. It ends with exit status 5 when the module is\n"
+"unloaded.\n"
+	}, {
 		.name = "events", .operands = "",
 		.summary = "what happens to VMs, as it happens, until Ctrl-C",
 		.options = opts_events, .run = cmd_events,

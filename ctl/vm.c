@@ -66,6 +66,8 @@ static void read_vcpus(struct nlattr *list, struct vm *vm)
 		vcpu->id = get_u32(tb[AERIE_A_VCPU_ID]);
 		vcpu->tid = get_u32(tb[AERIE_A_TID]);
 		get_str(tb[AERIE_A_VCPU_STATE], vcpu->state, sizeof(vcpu->state));
+		vcpu->cpu_ns = get_u64(tb[AERIE_A_CPU_NS]);
+		vcpu->exits = get_u64(tb[AERIE_A_EXITS]);
 	}
 }
 

@@ -8,6 +8,7 @@
 struct vm_vcpu {
 	uint32_t id, tid;
 	char state[16];
+	uint64_t cpu_ns, exits;
 };
 
 struct vm {

@@ -179,6 +179,7 @@ struct aerie_vcpu {
 	struct aerie_vcpu_sched sched;
 	struct task_struct *task;	/* [c] */
 	struct aerie_vcpu_stats *stats;	/* [c] */
+	u64 cpu_base_ns;		/* its thread's processor time at the VM's last start */
 	unsigned long last_put;		/* [t] jiffies */
 
 	void (*call_fn)(struct aerie_vcpu *vcpu, void *arg);	/* vm->call_lock */
@@ -289,7 +290,7 @@ struct aerie_vm {
 	struct aerie_vm_config config;	/* [c] */
 	u32 id;				/* [c] unique while the module is loaded */
 	u64 created_ns, started_ns;	/* CLOCK_MONOTONIC */
-	u64 cpu_base_ns;		/* threads' processor time at the last start */
+	u64 resumed_ns;			/* when it went on after a pause, before it runs */
 
 	struct mutex lock;		/* life cycle: state changes, start, reset */
 	enum aerie_vm_state state;	/* written under lock, read anywhere */

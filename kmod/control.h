@@ -167,8 +167,10 @@ void aerie_vm_put(struct aerie_vm *vm);
 
 /* Sum of the vCPUs' counters. @out is zeroed first. */
 void aerie_vm_stats(struct aerie_vm *vm, struct aerie_vcpu_stats *out);
-/* Nanoseconds of processor time of all vCPU threads. */
+/* Since the VM was started: nanoseconds of processor time, of all threads or one, and exits. */
 u64 aerie_vm_cpu_ns(struct aerie_vm *vm);
+u64 aerie_vcpu_cpu_ns(struct aerie_vcpu *vcpu);
+u64 aerie_vcpu_exits(struct aerie_vcpu *vcpu);
 
 struct aerie_cost;
 

@@ -89,7 +89,7 @@ headers_alone() {
 	result $? "$count headers compile alone" "$log"
 
 	local flags
-	read -r -a flags < <(pkg-config --cflags libnl-genl-3.0 smartcols)
+	read -r -a flags < <(pkg-config --cflags libnl-genl-3.0 smartcols ncursesw)
 	count=0
 	: >"$log"
 	for h in $(tracked 'ctl/*.h' 'include/*.h'); do

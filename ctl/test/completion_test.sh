@@ -92,5 +92,9 @@ completes "--map" mem web --m
 mkdir "$scratch/files"
 completes "files" bench --files ""
 completes "" bench ""
+completes "" top ""
+completes "cpu" top --sort c
+completes "200ms 1s 5s 1min" top -d ""
+completes "" top -n ""
 completes "timer touch two" bench --only t
 finish

@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat sched disk image mem pool swap share bench events
+verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat sched disk image mem pool swap share bench top events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -117,6 +117,15 @@ refuses 2 "--cost or --histogram" stat web --cost --histogram
 refuses 1 "payload/exits.elf and kvm are not in /nowhere; make builds them" bench --files /nowhere
 refuses 2 "one argument too many" bench web
 refuses 2 "--only 'nothing' is no test" bench --only nothing
+refuses 2 "this is no terminal: --batch prints tables" top
+refuses 2 "--json is of --batch" top --json
+refuses 2 "--rounds '0' is no number from 1 on" top --batch --rounds 0
+refuses 2 "--rounds '-1' is no number" top -b -n -1
+refuses 2 "--delay '99ms' is no time from 100ms to 1h" top -b -d 99ms
+refuses 2 "--delay '2h' is no time" top -b -d 2h
+refuses 2 "--delay 'often' is no time" top -b -d often
+refuses 2 "--sort 'size' is none of cpu, exits, memory, io, name" top -b --sort size
+refuses 2 "one argument too many" top web
 refuses 1 "cannot run: --kernel /nowhere: No such file or directory" run web -k /nowhere
 refuses 1 "cannot create: --initrd /nowhere" create web -k "$kernel" -i /nowhere
 refuses 1 "cannot run: --module /nowhere" run web -k "$kernel" --module /nowhere
@@ -140,6 +149,7 @@ if [ ! -e /sys/module/aerie ]; then
 	[ -e /dev/kvm ] || refuses 1 "KVM cannot be measured: /dev/kvm: No such file" \
 		bench --kvm --files "$scratch"
 	refuses 5 "the module is not loaded" events
+	refuses 5 "the module is not loaded" top --batch
 	refuses 5 "the module is not loaded" run web -k "$kernel"
 fi
 "$AERIE" help >/dev/full 2>/dev/null

@@ -25,8 +25,8 @@
  *   VM_GET           ! NAME (do) or none (dump)
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
- *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE},
- *                      HVC_TTY
+ *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE,
+ *                      CPU_NS, EXITS}, HVC_TTY
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;

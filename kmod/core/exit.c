@@ -418,6 +418,7 @@ enum aerie_next aerie_exit_handle(struct aerie_vcpu *vcpu, struct aerie_exit *ex
 		return exit_pio(vcpu, exit);
 	case AERIE_EXIT_EOI:
 		aerie_lapic_ended(vcpu, exit->eoi.vector);
+		vcpu->check_events = true;	/* its timer may have another tick */
 		return AERIE_NEXT_ENTER;
 	case AERIE_EXIT_FAULT:
 	case AERIE_EXIT_MMIO:

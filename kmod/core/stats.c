@@ -43,19 +43,34 @@ void aerie_vm_stats(struct aerie_vm *vm, struct aerie_vcpu_stats *out)
 	}
 }
 
-static u64 threads_cpu_ns(struct aerie_vm *vm)
+u64 aerie_vcpu_exits(struct aerie_vcpu *vcpu)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < AERIE_NR_EXIT_KINDS; i++)
+		sum += vcpu->stats->exits[i].count;
+	return sum;
+}
+
+static u64 thread_cpu_ns(struct aerie_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->task->se.sum_exec_runtime);
+}
+
+u64 aerie_vcpu_cpu_ns(struct aerie_vcpu *vcpu)
+{
+	return thread_cpu_ns(vcpu) - vcpu->cpu_base_ns;
+}
+
+u64 aerie_vm_cpu_ns(struct aerie_vm *vm)
 {
 	u64 sum = 0;
 	unsigned int n;
 
 	for (n = 0; n < vm->nr_vcpus; n++)
-		sum += READ_ONCE(vm->vcpus[n]->task->se.sum_exec_runtime);
+		sum += aerie_vcpu_cpu_ns(vm->vcpus[n]);
 	return sum;
-}
-
-u64 aerie_vm_cpu_ns(struct aerie_vm *vm)
-{
-	return threads_cpu_ns(vm) - vm->cpu_base_ns;
 }
 
 void aerie_stats_start(struct aerie_vm *vm)
@@ -68,6 +83,6 @@ void aerie_stats_start(struct aerie_vm *vm)
 		memset(s, 0, sizeof(*s));
 		for (i = 0; i < AERIE_NR_EXIT_KINDS; i++)
 			s->exits[i].min_tsc = U64_MAX;
+		vm->vcpus[n]->cpu_base_ns = thread_cpu_ns(vm->vcpus[n]);
 	}
-	vm->cpu_base_ns = threads_cpu_ns(vm);
 }

@@ -683,7 +683,9 @@ int aerie_vm_resume(struct aerie_vm *vm, struct aerie_why *why)
 		return err;
 	spin_lock_irq(&vm->state_lock);
 	if (vm->state == AERIE_VM_PAUSED) {
-		WRITE_ONCE(vm->state, AERIE_VM_RUNNING);
+		/* Timers look at it as soon as the VM runs. */
+		WRITE_ONCE(vm->resumed_ns, ktime_get_ns());
+		smp_store_release(&vm->state, AERIE_VM_RUNNING);
 		changed = true;
 	}
 	spin_unlock_irq(&vm->state_lock);

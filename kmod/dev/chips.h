@@ -14,6 +14,8 @@ struct aerie_vm;
 
 /* Drive input @line (0-15). Context: any up to hard interrupt. */
 void aerie_pic_set(struct aerie_pic *pic, unsigned int line, bool high);
+/* Does an edge of input @line wait to be acknowledged? -1: nobody listens to it. Any context. */
+int aerie_pic_waits(struct aerie_pic *pic, unsigned int line);
 /* Is INTR asserted? Any thread. */
 bool aerie_pic_pending(struct aerie_pic *pic);
 /* Interrupt acknowledge cycle: the vector (spurious where nothing is pending). */
@@ -27,6 +29,8 @@ void aerie_pic_intr(struct aerie_vm *vm);
 
 /* Drive input @pin (0-23). Context: any up to hard interrupt. */
 void aerie_ioapic_set(struct aerie_ioapic *ioapic, unsigned int pin, bool high);
+/* As aerie_pic_waits(). */
+int aerie_ioapic_waits(struct aerie_ioapic *ioapic, unsigned int pin);
 /* A local APIC finished a level-triggered @vector. Context: any. */
 void aerie_ioapic_eoi(struct aerie_ioapic *ioapic, u8 vector);
 

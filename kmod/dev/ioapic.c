@@ -71,16 +71,21 @@ static bool entry_level(u64 entry)
 	       (mode == AERIE_DELIVER_FIXED || mode == AERIE_DELIVER_LOWEST);
 }
 
+static struct aerie_apic_msg entry_msg(u64 entry)
+{
+	return (struct aerie_apic_msg) {
+		.dest = entry >> ENTRY_DEST_SHIFT,
+		.vector = entry & ENTRY_VECTOR,
+		.mode = entry >> ENTRY_MODE_SHIFT & ENTRY_MODE,
+		.logical = entry & ENTRY_LOGICAL,
+		.level = entry_level(entry),
+	};
+}
+
 static void pin_send(struct aerie_ioapic *ioapic, unsigned int pin)
 {
 	u64 *entry = &ioapic->s.entries[pin];
-	struct aerie_apic_msg msg = {
-		.dest = *entry >> ENTRY_DEST_SHIFT,
-		.vector = *entry & ENTRY_VECTOR,
-		.mode = *entry >> ENTRY_MODE_SHIFT & ENTRY_MODE,
-		.logical = *entry & ENTRY_LOGICAL,
-		.level = entry_level(*entry),
-	};
+	struct aerie_apic_msg msg = entry_msg(*entry);
 
 	lockdep_assert_held(&ioapic->lock);
 	/* What no local APIC takes is tried again with the next change. */
@@ -116,6 +121,14 @@ void aerie_ioapic_set(struct aerie_ioapic *ioapic, unsigned int pin, bool high)
 	else if (rose && !(entry & ENTRY_MASKED))
 		pin_send(ioapic, pin);
 	raw_spin_unlock_irqrestore(&ioapic->lock, flags);
+}
+
+int aerie_ioapic_waits(struct aerie_ioapic *ioapic, unsigned int pin)
+{
+	u64 entry = READ_ONCE(ioapic->s.entries[pin]);
+	struct aerie_apic_msg msg = entry_msg(entry);
+
+	return entry & ENTRY_MASKED ? -1 : aerie_apic_waits(ioapic->dev.vm, &msg);
 }
 
 static void ioapic_end(struct aerie_ioapic *ioapic, u8 vector)

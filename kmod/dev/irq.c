@@ -34,6 +34,17 @@ void aerie_irq_set(struct aerie_vm *vm, unsigned int gsi, unsigned int source, b
 	raw_spin_unlock_irqrestore(&vm->irq_lock, flags);
 }
 
+/* Whoever has taken it does not wait for others, who may only seem to listen. */
+enum aerie_edge aerie_irq_edge(struct aerie_vm *vm, unsigned int gsi)
+{
+	int pic = gsi < 16 ? aerie_pic_waits(vm->pic, gsi) : -1;
+	int ioapic = aerie_ioapic_waits(vm->ioapic, gsi ? gsi : 2);
+
+	if (pic < 0 && ioapic < 0)
+		return AERIE_EDGE_UNHEARD;
+	return pic && ioapic ? AERIE_EDGE_WAITS : AERIE_EDGE_TAKEN;
+}
+
 void aerie_pic_intr(struct aerie_vm *vm)
 {
 	unsigned int i;

@@ -34,6 +34,22 @@ enum aerie_irq_source {
  */
 void aerie_irq_set(struct aerie_vm *vm, unsigned int gsi, unsigned int source, bool high);
 
+/* What has become of an edge of a line. */
+enum aerie_edge {
+	AERIE_EDGE_TAKEN,	/* a processor has been interrupted, or there was none */
+	AERIE_EDGE_WAITS,	/* another one now would be one with it */
+	AERIE_EDGE_UNHEARD,	/* the line is masked everywhere */
+};
+
+/**
+ * aerie_irq_edge() - what has become of the last edge of an edge-triggered line
+ * @vm: the VM
+ * @gsi: line, below AERIE_NR_GSIS
+ *
+ * Context: any up to hard interrupt, a device's lock may be held.
+ */
+enum aerie_edge aerie_irq_edge(struct aerie_vm *vm, unsigned int gsi);
+
 /* Delivery modes, as in the ICR, redirection entries and MSI data. */
 enum aerie_delivery {
 	AERIE_DELIVER_FIXED = 0, AERIE_DELIVER_LOWEST = 1, AERIE_DELIVER_SMI = 2,
@@ -69,6 +85,15 @@ struct aerie_apic_msg {
  * Return: number of local APICs that took it.
  */
 int aerie_apic_send(struct aerie_vm *vm, const struct aerie_apic_msg *msg);
+
+/**
+ * aerie_apic_waits() - does a message find itself waiting wherever it would go?
+ * @vm: the VM
+ * @msg: the message
+ *
+ * Context: as aerie_apic_send(). Return: 1, 0, or -1 where no local APIC would take it.
+ */
+int aerie_apic_waits(struct aerie_vm *vm, const struct aerie_apic_msg *msg);
 
 /**
  * aerie_msi_send() - deliver a message-signalled interrupt

@@ -330,11 +330,18 @@ int aerie_lapic_in_service(struct aerie_vcpu *vcpu)
 	return lapic_isrv(vcpu->lapic);
 }
 
-u64 aerie_lapic_level(struct aerie_vcpu *vcpu, unsigned int quarter)
+u64 aerie_lapic_ends(struct aerie_vcpu *vcpu, unsigned int quarter)
 {
-	u32 low = READ_ONCE(*lapic_word(vcpu->lapic, APIC_TMR, 2 * quarter));
+	struct aerie_lapic *lapic = vcpu->lapic;
+	u32 low = READ_ONCE(*lapic_word(lapic, APIC_TMR, 2 * quarter));
+	u32 high = READ_ONCE(*lapic_word(lapic, APIC_TMR, 2 * quarter + 1));
+	u8 timer = lapic_get(lapic, APIC_LVTT) & APIC_VECTOR_MASK;
+	u64 bits = low | (u64)high << 32;
 
-	return low | (u64)READ_ONCE(*lapic_word(vcpu->lapic, APIC_TMR, 2 * quarter + 1)) << 32;
+	/* Level-triggered ones, and the timer's while it has another tick to give. */
+	if (lapic->timer_owed && timer / 64 == quarter)
+		bits |= BIT_ULL(timer % 64);
+	return bits;
 }
 
 void aerie_lapic_virtualize(struct aerie_vcpu *vcpu, bool on)
@@ -621,6 +628,7 @@ struct lapic_state {
 	u64 timer_deadline_ns;
 	u64 timer_period_ns;
 	u64 pending;
+	u32 timer_owed;
 	u32 id, tpr, ppr, ldr, dfr, spiv, esr, icr, icr2, tmict, tdcr;
 	u32 lvt[ARRAY_SIZE(lapic_lvts)];
 	u32 isr[8], tmr[8], irr[8];
@@ -633,6 +641,7 @@ static const struct aerie_field lapic_fields[] = {
 	AERIE_FIELD(struct lapic_state, timer_deadline_ns),
 	AERIE_FIELD(struct lapic_state, timer_period_ns),
 	AERIE_FIELD(struct lapic_state, pending),
+	AERIE_FIELD(struct lapic_state, timer_owed),
 	AERIE_FIELD(struct lapic_state, id),
 	AERIE_FIELD(struct lapic_state, tpr),
 	AERIE_FIELD(struct lapic_state, ppr),
@@ -652,7 +661,7 @@ static const struct aerie_field lapic_fields[] = {
 };
 
 const struct aerie_record aerie_lapic_record =
-	AERIE_RECORD("lapic", 1, struct lapic_state, lapic_fields);
+	AERIE_RECORD("lapic", 2, struct lapic_state, lapic_fields);
 
 void aerie_lapic_state(struct aerie_vcpu *vcpu, void *buf)
 {
@@ -666,6 +675,7 @@ void aerie_lapic_state(struct aerie_vcpu *vcpu, void *buf)
 		.timer_deadline_ns = lapic->timer_deadline_ns,
 		.timer_period_ns = lapic->timer_period_ns,
 		.pending = lapic->pending,
+		.timer_owed = lapic->timer_owed,
 		.id = lapic_get(lapic, APIC_ID),
 		.tpr = lapic_get(lapic, APIC_TASKPRI),
 		.ppr = lapic_get(lapic, APIC_PROCPRI),

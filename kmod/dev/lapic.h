@@ -26,11 +26,12 @@ struct aerie_lapic {
 	u64 tsc_deadline;	/* IA32_TSC_DEADLINE, guest TSC, 0 disarmed */
 	u64 timer_deadline_ns;	/* when the running count ends, 0 stopped */
 	u64 timer_period_ns;	/* length of a whole count */
+	u32 timer_owed;		/* periodic ticks that found another one in the IRR */
 	struct aerie_timer timer;
 	unsigned long pending;	/* atomic: BIT(0) INIT, BIT(1) SIPI */
 	unsigned long errors;	/* atomic: ESR bits since the ESR was written */
 	u8 sipi_vector;
-	atomic_t timer_ticks;	/* the timer has fired: look at the deadline */
+	atomic_t timer_ticks;	/* it has fired, or ticks are owed: look at the deadline */
 	bool irr_pending;	/* hint: some IRR bit may be set */
 	s16 isrv;		/* highest vector in service, -1 none; not while @virtual */
 	bool staged;		/* constant once the vCPU is made */
@@ -111,8 +112,8 @@ void aerie_lapic_ended(struct aerie_vcpu *vcpu, u8 vector);
 /* Highest vector in service, or -1. Own thread. */
 int aerie_lapic_in_service(struct aerie_vcpu *vcpu);
 
-/* A quarter of the TMR: bit n is vector 64 * @quarter + n. */
-u64 aerie_lapic_level(struct aerie_vcpu *vcpu, unsigned int quarter);
+/* Vectors of whose end somebody has to hear: bit n is vector 64 * @quarter + n. */
+u64 aerie_lapic_ends(struct aerie_vcpu *vcpu, unsigned int quarter);
 
 /* Memory-mapped register access at @off (0-0xfff); xAPIC mode only. */
 u32 aerie_lapic_read(struct aerie_vcpu *vcpu, u32 off);

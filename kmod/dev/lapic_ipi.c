@@ -172,6 +172,27 @@ int aerie_apic_send(struct aerie_vm *vm, const struct aerie_apic_msg *msg)
 	return deliver_all(vm, route(vm, msg), msg, NULL);
 }
 
+int aerie_apic_waits(struct aerie_vm *vm, const struct aerie_apic_msg *msg)
+{
+	u64 targets = route(vm, msg);
+	int waits = -1;
+
+	if (msg->mode == AERIE_DELIVER_LOWEST)
+		targets = route_lowest(vm, targets, msg->vector);
+	else if (msg->mode != AERIE_DELIVER_FIXED)
+		return targets ? 0 : -1;
+	for (; targets; targets &= targets - 1) {
+		struct aerie_lapic *lapic = vm->vcpus[__ffs(targets)]->lapic;
+
+		if (!lapic_enabled(lapic))
+			continue;
+		if (!lapic_pending(lapic, msg->vector))
+			return 0;
+		waits = 1;
+	}
+	return waits;
+}
+
 void lapic_icr_send(struct aerie_lapic *lapic, u32 icr, u32 dest)
 {
 	struct aerie_vm *vm = lapic->vcpu->vm;

@@ -41,6 +41,12 @@ static inline bool lapic_test(struct aerie_lapic *lapic, u32 reg, u8 vector)
 	return READ_ONCE(*lapic_word(lapic, reg, vector / 32)) & BIT(vector % 32);
 }
 
+/* Does @vector wait in the IRR? Any thread. */
+static inline bool lapic_pending(struct aerie_lapic *lapic, u8 vector)
+{
+	return lapic_test(lapic, APIC_IRR, vector) || test_bit(vector, lapic->posted);
+}
+
 static inline bool lapic_on(struct aerie_lapic *lapic)
 {
 	return READ_ONCE(lapic->base_msr) & XAPIC_ENABLE;

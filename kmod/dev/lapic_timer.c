@@ -10,9 +10,14 @@
  * deadline moved and does nothing.
  *
  * A period begins when its vCPU has taken notice of the last one. However short
- * the period, a vCPU that does not run costs the host one alarm, ticks that it
- * slept through are one interrupt (more would not fit into the IRR either), and
- * LAPIC_MIN_PERIOD_NS bounds what a running one can ask for. Phases are kept.
+ * the period, a vCPU that does not run costs the host one alarm, and
+ * AERIE_PERIOD_MIN_NS bounds what a running one can ask for. Phases are kept.
+ *
+ * The IRR has room for one tick. Those that become due while it waits there are owed
+ * (@timer_owed), and the next one goes into the IRR when the vCPU has taken it: as long
+ * as any are, @timer_ticks stays set, so that the look at events which follows the
+ * acknowledgement finds it. Nothing that is fast asks about it. Where the processor
+ * delivers interrupts itself it is made to exit at the end of this one.
  */
 #include <linux/kernel.h>
 #include <linux/math64.h>
@@ -21,7 +26,6 @@
 #include "core/policy.h"
 #include "dev/lapic_regs.h"
 
-#define LAPIC_MIN_PERIOD_NS	10000u
 #define LAPIC_TICK_NS		(1000000000ull / AERIE_APIC_BUS_HZ)
 
 static u32 timer_mode(struct aerie_lapic *lapic)
@@ -48,7 +52,7 @@ static u64 timer_period_ns(struct aerie_lapic *lapic)
 	u64 ns = (u64)lapic_get(lapic, APIC_TMICT) * timer_step_ns(lapic);
 
 	if (timer_mode(lapic) == APIC_LVT_TIMER_PERIODIC)
-		ns = max_t(u64, ns, LAPIC_MIN_PERIOD_NS);
+		ns = max_t(u64, ns, AERIE_PERIOD_MIN_NS);
 	return ns;
 }
 
@@ -56,6 +60,38 @@ static void timer_set_deadline(struct aerie_lapic *lapic, u64 ns)
 {
 	/* The callback reads it, in interrupt context. */
 	WRITE_ONCE(lapic->timer_deadline_ns, ns);
+}
+
+/* How many periods have ended by @now, the first of them at @deadline. */
+static u64 timer_periods(struct aerie_lapic *lapic, u64 deadline, u64 now)
+{
+	return now < deadline ? 0 : div64_u64(now - deadline, lapic->timer_period_ns) + 1;
+}
+
+/* A tick that is owed goes into the IRR if there is room. */
+static void timer_give(struct aerie_lapic *lapic)
+{
+	u8 vector = lapic_get(lapic, APIC_LVTT) & APIC_VECTOR_MASK;
+
+	if (timer_masked(lapic))
+		lapic->timer_owed = 0;
+	if (!lapic->timer_owed || lapic_pending(lapic, vector))
+		return;
+	lapic->timer_owed--;
+	/* An illegal one is an error that is told once. */
+	if (vector < LAPIC_FIRST_VECTOR)
+		lapic->timer_owed = 0;
+	lapic_raise_self(lapic, vector);
+}
+
+static void timer_owe(struct aerie_lapic *lapic, u64 deadline, u64 due, u64 now)
+{
+	u64 resumed = READ_ONCE(lapic->vcpu->vm->resumed_ns);
+	u64 paused = timer_periods(lapic, deadline, min(resumed, now));
+
+	if (paused)
+		due -= paused - 1;
+	lapic->timer_owed = min_t(u64, lapic->timer_owed + due, AERIE_TICKS_OWED_MAX);
 }
 
 /* Bring the state up to @now and raise the interrupt of a count that has ended. */
@@ -66,13 +102,15 @@ static void timer_settle(struct aerie_lapic *lapic, u64 now)
 	if (!deadline || now < deadline)
 		return;
 	if (timer_mode(lapic) == APIC_LVT_TIMER_PERIODIC) {
-		u64 periods = div64_u64(now - deadline, lapic->timer_period_ns) + 1;
+		u64 periods = timer_periods(lapic, deadline, now);
 
 		timer_set_deadline(lapic, deadline + periods * lapic->timer_period_ns);
-	} else {
-		timer_set_deadline(lapic, 0);
-		lapic->tsc_deadline = 0;
+		if (!timer_masked(lapic))
+			timer_owe(lapic, deadline, periods, now);
+		return;
 	}
+	timer_set_deadline(lapic, 0);
+	lapic->tsc_deadline = 0;
 	if (!timer_masked(lapic))
 		lapic_raise_self(lapic, lapic_get(lapic, APIC_LVTT) & APIC_VECTOR_MASK);
 }
@@ -109,12 +147,16 @@ void lapic_timer_reset(struct aerie_lapic *lapic)
 	timer_set_deadline(lapic, 0);
 	aerie_timer_disarm(&lapic->timer);
 	atomic_set(&lapic->timer_ticks, 0);
+	lapic->timer_owed = 0;
 }
 
 void lapic_timer_serve(struct aerie_lapic *lapic)
 {
 	atomic_set(&lapic->timer_ticks, 0);
 	timer_settle(lapic, aerie_now_ns());
+	timer_give(lapic);
+	if (lapic->timer_owed)
+		atomic_set(&lapic->timer_ticks, 1);
 	timer_alarm(lapic);
 }
 
@@ -140,6 +182,7 @@ void lapic_timer_write_count(struct aerie_lapic *lapic, u32 val)
 	if (timer_mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE)
 		return;
 	lapic_put(lapic, APIC_TMICT, val);
+	lapic->timer_owed = 0;
 	lapic->timer_period_ns = timer_period_ns(lapic);
 	timer_set_deadline(lapic, val ? aerie_now_ns() + lapic->timer_period_ns : 0);
 	timer_alarm(lapic);
@@ -164,8 +207,11 @@ void lapic_timer_write_lvt(struct aerie_lapic *lapic, u32 val)
 {
 	u32 old = timer_mode(lapic), new = val & LAPIC_LVT_TIMER_MODE;
 
-	/* What has ended by now ended under the old entry. */
+	/* What has ended by now ended under the old entry; more is not owed to another. */
 	timer_settle(lapic, aerie_now_ns());
+	timer_give(lapic);
+	if (lapic_get(lapic, APIC_LVTT) != val)
+		lapic->timer_owed = 0;
 	lapic_put(lapic, APIC_LVTT, val);
 	/* SDM, TSC-Deadline Mode: a change to or from it disarms the timer. */
 	if (old != new && (old | new) & APIC_LVT_TIMER_TSCDEADLINE) {

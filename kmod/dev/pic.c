@@ -167,6 +167,15 @@ void aerie_pic_set(struct aerie_pic *pic, unsigned int line, bool high)
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 }
 
+int aerie_pic_waits(struct aerie_pic *pic, unsigned int line)
+{
+	const struct chip_state *c = &pic->s.chip[line >> 3];
+
+	if (READ_ONCE(c->imr) & BIT(line & 7))
+		return -1;
+	return !!(READ_ONCE(c->irr) & BIT(line & 7));
+}
+
 bool aerie_pic_pending(struct aerie_pic *pic)
 {
 	return READ_ONCE(pic->s.intr);

@@ -8,12 +8,15 @@
  * far are kept in @ticks.
  *
  * Counter 0 also has to interrupt: rising edges of its output reach GSI 0 as short
- * pulses from a timer. Edges that became due while the host was late are owed, at
- * most OWED_MAX of them, and delivered at no more than twice the programmed rate
- * and no faster than one in PULSE_MIN_NS, whatever count the guest programs. So a
- * guest that keeps time by counting ticks catches up, and no guest can make the
- * host spend its time on a timer. While the VM is paused or stopped nothing is
- * delivered, and the timer only looks now and then whether it goes on.
+ * pulses from a timer. An edge that becomes due is owed, AERIE_TICKS_OWED_MAX at most,
+ * until there is a pulse for it, and there is none while the one before still waits for
+ * the guest to take it: the two would be one interrupt. So a guest that keeps time by
+ * counting ticks catches up, whether the host was late or the guest. Pulses are
+ * AERIE_PERIOD_MIN_NS apart, whatever count the guest programs, and one that found its
+ * predecessor waiting is tried again half a period later: no guest can make the host
+ * spend its time on a timer, and none is asked what it has acknowledged. Nothing is owed
+ * while the line is masked. While the VM is paused or stopped nothing is delivered, and
+ * the timer only looks now and then whether it goes on.
  */
 #include <linux/bits.h>
 #include <linux/err.h>
@@ -33,8 +36,6 @@
 #define TICK_HZ			1193182u
 #define NR_COUNTERS		3
 #define NR_RANGES		2
-#define OWED_MAX		100
-#define PULSE_MIN_NS		200000ull
 #define PAUSED_LOOK_NS		(100 * NSEC_PER_MSEC)
 #define REFRESH_NS		15085u	/* period of the refresh toggle, counter 1 */
 
@@ -77,8 +78,9 @@ struct counter_state {
 struct pit_state {
 	struct counter_state counter[NR_COUNTERS];
 	u64 seen;		/* edges of counter 0 that became due since start */
-	u64 pulse_ns;		/* time of the last pulse */
+	u64 pulse_ns;		/* time of the last pulse, or attempt at one */
 	u32 owed;		/* edges due and not delivered */
+	u8 waits;		/* the last pulse has not been taken */
 	u8 port61;
 };
 
@@ -243,11 +245,18 @@ static u64 edge_ns(const struct counter_state *c, u64 n)
 	return c->start_ns + ticks_to_ns(ticks);
 }
 
-static void pit_owe(struct aerie_pit *pit, u64 due)
+/* Edges of counter 0 up to @ticks are owed; those of a pause are one. */
+static void pit_owe(struct aerie_pit *pit, u64 ticks)
 {
+	const struct counter_state *c = &pit->s.counter[0];
+	u64 resumed = counter_ticks(c, READ_ONCE(pit->dev.vm->resumed_ns));
+	u64 due = edges(c, ticks), paused = edges(c, min(ticks, resumed));
+
+	if (paused > pit->s.seen)
+		pit->s.seen = paused - 1;
 	if (due <= pit->s.seen)
 		return;
-	pit->s.owed = min_t(u64, pit->s.owed + (due - pit->s.seen), OWED_MAX);
+	pit->s.owed = min_t(u64, pit->s.owed + (due - pit->s.seen), AERIE_TICKS_OWED_MAX);
 	pit->s.seen = due;
 }
 
@@ -259,21 +268,21 @@ static void pit_sync(struct aerie_pit *pit, u64 now)
 
 	lockdep_assert_held(&pit->lock);
 	if (pending) {
-		pit_owe(pit, edges(c, min(counter_ticks(c, now), c->switch_tick)));
+		pit_owe(pit, min(counter_ticks(c, now), c->switch_tick));
 		counter_sync(c, now);
 		if (!c->next_reload)
 			pit->s.seen = 0;
 	}
-	pit_owe(pit, edges(c, counter_ticks(c, now)));
+	pit_owe(pit, counter_ticks(c, now));
 }
 
 static void pit_arm(struct aerie_pit *pit)
 {
 	struct counter_state *c = &pit->s.counter[0];
-	u64 next, gap = PULSE_MIN_NS;
+	u64 next, gap = AERIE_PERIOD_MIN_NS;
 
 	if (pit->s.owed) {
-		if (counter_periodic(c))
+		if (pit->s.waits && counter_periodic(c))
 			gap = max(gap, ticks_to_ns(c->reload) / 2);
 		next = 0;
 	} else {
@@ -283,6 +292,20 @@ static void pit_arm(struct aerie_pit *pit)
 		aerie_timer_disarm(&pit->timer);
 	else
 		aerie_timer_arm(&pit->timer, max(next, pit->s.pulse_ns + gap));
+}
+
+/* An edge that is owed, unless it would be lost. */
+static void pit_pulse(struct aerie_pit *pit, u64 now)
+{
+	enum aerie_edge edge = aerie_irq_edge(pit->dev.vm, AERIE_GSI_PIT);
+
+	pit->s.pulse_ns = now;
+	pit->s.waits = edge == AERIE_EDGE_WAITS && counter_periodic(&pit->s.counter[0]);
+	if (pit->s.waits)
+		return;
+	pit->s.owed = edge == AERIE_EDGE_UNHEARD ? 0 : pit->s.owed - 1;
+	aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, true);
+	aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, false);
 }
 
 static void pit_timer(struct aerie_timer *timer)
@@ -298,12 +321,8 @@ static void pit_timer(struct aerie_timer *timer)
 		goto out;
 	}
 	pit_sync(pit, now);
-	if (pit->s.owed) {
-		pit->s.owed--;
-		pit->s.pulse_ns = now;
-		aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, true);
-		aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, false);
-	}
+	if (pit->s.owed)
+		pit_pulse(pit, now);
 	pit_arm(pit);
 out:
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
@@ -593,6 +612,17 @@ static void pit_reset(struct aerie_dev *dev)
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 }
 
+/* The timer may be in the middle between two looks. */
+static void pit_resume(struct aerie_dev *dev)
+{
+	struct aerie_pit *pit = container_of(dev, struct aerie_pit, dev);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pit->lock, flags);
+	pit_arm(pit);
+	raw_spin_unlock_irqrestore(&pit->lock, flags);
+}
+
 static void pit_state(struct aerie_dev *dev, void *buf)
 {
 	struct aerie_pit *pit = container_of(dev, struct aerie_pit, dev);
@@ -628,17 +658,19 @@ static const struct aerie_field pit_fields[] = {
 	AERIE_FIELD(struct pit_state, seen),
 	AERIE_FIELD(struct pit_state, pulse_ns),
 	AERIE_FIELD(struct pit_state, owed),
+	AERIE_FIELD(struct pit_state, waits),
 	AERIE_FIELD(struct pit_state, port61),
 };
 
 static const struct aerie_record pit_record =
-	AERIE_RECORD("pit", 1, struct pit_state, pit_fields);
+	AERIE_RECORD("pit", 2, struct pit_state, pit_fields);
 
 const struct aerie_dev_ops aerie_pit_dev = {
 	.name = "pit",
 	.create = pit_create,
 	.destroy = pit_destroy,
 	.reset = pit_reset,
+	.resume = pit_resume,
 	.record = &pit_record,
 	.state = pit_state,
 };

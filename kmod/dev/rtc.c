@@ -12,6 +12,11 @@
  * happened in between. A timer is armed only for an event that would raise the
  * interrupt line, which stays high until register C is read; so there is at most
  * one expiry per read of register C.
+ *
+ * Periodic interrupts that became due while the line was high are counted with the next
+ * look. Each read of register C, which is how a guest acknowledges one, makes way for
+ * another of these. The guest's clock may be set, by itself or by the host: no more are
+ * owed than fit into the time that has really passed (@seen_mono_ns).
  */
 #include <linux/bcd.h>
 #include <linux/bits.h>
@@ -54,6 +59,8 @@ struct rtc_state {
 	u32 offset_ns;
 	u32 seen_ns;
 	s64 seen_sec;		/* guest's time at the last look */
+	u64 seen_mono_ns;	/* aerie_now_ns() then */
+	u32 owed;		/* periodic interrupts due and not given */
 	u8 index;
 	u8 cmos[128];
 };
@@ -243,27 +250,61 @@ static void rtc_update_line(struct aerie_rtc *rtc)
 		      cmos[RTC_INTR_FLAGS] & RTC_IRQF);
 }
 
+/* Periods that ended since the last look. */
+static u64 rtc_periods(const struct aerie_rtc *rtc, struct moment now)
+{
+	const struct rtc_state *s = &rtc->s;
+	u32 period = rtc_period_ticks(rtc);
+
+	if (!period)
+		return 0;
+	return (u64)(now.sec - s->seen_sec) * (CRYSTAL_HZ / period) +
+	       ns_to_crystal(now.ns) / period - ns_to_crystal(s->seen_ns) / period;
+}
+
+/* Of @n periods that ended, the first sets the flag, if it is not set. */
+static void rtc_tick(struct aerie_rtc *rtc, u64 n)
+{
+	struct rtc_state *s = &rtc->s;
+	u64 since = max(s->seen_mono_ns, READ_ONCE(rtc->dev.vm->resumed_ns));
+	u64 now = aerie_now_ns(), passed = now - min(since, now);
+	u32 period = rtc_period_ticks(rtc);
+
+	if (!n)
+		return;
+	n = min(n, mul_u64_u32_div(passed, CRYSTAL_HZ / period, NSEC_PER_SEC) + 1);
+	if (!(s->cmos[RTC_INTR_FLAGS] & RTC_PF)) {
+		s->cmos[RTC_INTR_FLAGS] |= RTC_PF;
+		n--;
+	}
+	if (s->cmos[RTC_CONTROL] & RTC_PIE)
+		s->owed = min_t(u64, s->owed + n, AERIE_TICKS_OWED_MAX);
+}
+
+static void rtc_seen(struct aerie_rtc *rtc, struct moment now)
+{
+	rtc->s.seen_sec = now.sec;
+	rtc->s.seen_ns = now.ns;
+	rtc->s.seen_mono_ns = aerie_now_ns();
+}
+
 /* Set the flags of what happened since the last look; returns the time. */
 static struct moment rtc_sync(struct aerie_rtc *rtc)
 {
 	struct moment now = rtc_now(rtc);
 	struct rtc_state *s = &rtc->s;
-	u32 period = rtc_period_ticks(rtc);
 	s64 alarm;
 
 	lockdep_assert_held(&rtc->lock);
 	if (now.sec > s->seen_sec || (now.sec == s->seen_sec && now.ns >= s->seen_ns)) {
-		if (period && (now.sec != s->seen_sec || ns_to_crystal(now.ns) / period !=
-						       ns_to_crystal(s->seen_ns) / period))
-			s->cmos[RTC_INTR_FLAGS] |= RTC_PF;
+		rtc_tick(rtc, rtc_periods(rtc, now));
 		if (now.sec != s->seen_sec && !rtc_halted(rtc)) {
 			s->cmos[RTC_INTR_FLAGS] |= RTC_UF;
 			if (next_alarm(rtc, s->seen_sec, &alarm) && alarm <= now.sec)
 				s->cmos[RTC_INTR_FLAGS] |= RTC_AF;
 		}
 	}
-	s->seen_sec = now.sec;
-	s->seen_ns = now.ns;
+	rtc_seen(rtc, now);
 	rtc_update_line(rtc);
 	return now;
 }
@@ -324,7 +365,13 @@ static u8 rtc_read_data(struct aerie_rtc *rtc, struct moment now)
 	case RTC_INTR_FLAGS:
 		val = cmos[index];
 		cmos[index] = 0;
+		/* The line falls, and rises again where another tick is owed. */
 		rtc_update_line(rtc);
+		if (rtc->s.owed) {
+			rtc->s.owed--;
+			cmos[index] = RTC_PF;
+			rtc_update_line(rtc);
+		}
 		return val;
 	case RTC_VALID:
 		return RTC_VRT;
@@ -346,9 +393,12 @@ static void rtc_write_data(struct aerie_rtc *rtc, u8 val, struct moment now)
 	switch (index) {
 	case RTC_FREQ_SELECT:
 		cmos[index] = val & ~RTC_UIP;
+		rtc->s.owed = 0;
 		break;
 	case RTC_CONTROL:
 		cmos[index] = val;
+		if (!(val & RTC_PIE))
+			rtc->s.owed = 0;
 		if (val & RTC_SET)
 			cmos[index] &= ~RTC_UIE;
 		break;
@@ -369,8 +419,7 @@ static void rtc_write_data(struct aerie_rtc *rtc, u8 val, struct moment now)
 		return;
 	}
 	now = rtc_now(rtc);
-	rtc->s.seen_sec = now.sec;
-	rtc->s.seen_ns = now.ns;
+	rtc_seen(rtc, now);
 }
 
 static u8 rtc_read_byte(void *chip, u64 off)
@@ -498,9 +547,9 @@ static void rtc_reset(struct aerie_dev *dev)
 	rtc->s.cmos[RTC_FREQ_SELECT] = RTC_REF_CLCK_32KHZ | 6;	/* 1024 Hz */
 	rtc->s.cmos[RTC_CONTROL] = RTC_24H;
 	rtc->s.cmos[RTC_INTR_FLAGS] = 0;
+	rtc->s.owed = 0;
 	now = rtc_now(rtc);
-	rtc->s.seen_sec = now.sec;
-	rtc->s.seen_ns = now.ns;
+	rtc_seen(rtc, now);
 	rtc_update_line(rtc);
 	rtc_arm(rtc, now);
 	raw_spin_unlock_irqrestore(&rtc->lock, flags);
@@ -521,12 +570,14 @@ static const struct aerie_field rtc_fields[] = {
 	AERIE_FIELD(struct rtc_state, offset_ns),
 	AERIE_FIELD(struct rtc_state, seen_sec),
 	AERIE_FIELD(struct rtc_state, seen_ns),
+	AERIE_FIELD(struct rtc_state, seen_mono_ns),
+	AERIE_FIELD(struct rtc_state, owed),
 	AERIE_FIELD(struct rtc_state, index),
 	AERIE_FIELD_ARRAY(struct rtc_state, cmos),
 };
 
 static const struct aerie_record rtc_record =
-	AERIE_RECORD("rtc", 1, struct rtc_state, rtc_fields);
+	AERIE_RECORD("rtc", 2, struct rtc_state, rtc_fields);
 
 const struct aerie_dev_ops aerie_rtc_dev = {
 	.name = "rtc",

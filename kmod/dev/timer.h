@@ -6,6 +6,17 @@
 #include <linux/types.h>
 #include <linux/hrtimer.h>
 
+/*
+ * Periodic ticks that a guest was late for are owed to it: each is given when the one before
+ * has been taken. That many at most are remembered: a tenth of a second at 1000 Hz, which a
+ * busy host may make a vCPU wait for its turn. Who was away for longer has to read a clock.
+ * What became due while the VM was paused (vm->resumed_ns) is one tick.
+ */
+#define AERIE_TICKS_OWED_MAX	100u
+
+/* Periods of timers that interrupt without being asked each time are no shorter: 5 kHz. */
+#define AERIE_PERIOD_MIN_NS	200000u
+
 /**
  * struct aerie_timer - a one-shot timer
  * @fn: called in hard interrupt context when the deadline has passed; may arm

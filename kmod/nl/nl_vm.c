@@ -40,8 +40,13 @@ int aerie_nl_vm_op(struct sk_buff *skb, struct genl_info *info)
 	return aerie_nl_refuse(info, err, &why);
 }
 
-/* Room for everything vm_fill() may put: strings, 64 vCPUs at 48 bytes, interfaces, the rest. */
-#define VM_FILL_MAX	(AERIE_CMDLINE_MAX + AERIE_MAX_VCPUS * 64 + 1024)
+/* Room for everything vm_fill() may put: strings, 64 vCPUs at 68 bytes, interfaces, the rest. */
+#define VM_FILL_MAX	(AERIE_CMDLINE_MAX + AERIE_MAX_VCPUS * 80 + 1024)
+
+static int put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, AERIE_A_PAD);
+}
 
 static const char *vcpu_state(struct aerie_vcpu *vcpu)
 {
@@ -72,7 +77,9 @@ static int put_vcpus(struct sk_buff *skb, struct aerie_vm *vm)
 		if (!nest ||
 		    nla_put_u32(skb, AERIE_A_VCPU_ID, vcpu->id) ||
 		    nla_put_u32(skb, AERIE_A_TID, task_pid_nr(vcpu->task)) ||
-		    nla_put_string(skb, AERIE_A_VCPU_STATE, vcpu_state(vcpu)))
+		    nla_put_string(skb, AERIE_A_VCPU_STATE, vcpu_state(vcpu)) ||
+		    put_u64(skb, AERIE_A_CPU_NS, aerie_vcpu_cpu_ns(vcpu)) ||
+		    put_u64(skb, AERIE_A_EXITS, aerie_vcpu_exits(vcpu)))
 			return -EMSGSIZE;
 		nla_nest_end(skb, nest);
 	}
@@ -97,13 +104,7 @@ static int put_reason(struct sk_buff *skb, struct aerie_vm *vm)
 	       nla_put_string(skb, AERIE_A_REASON, reason);
 }
 
-static int put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return nla_put_u64_64bit(skb, attr, value, AERIE_A_PAD);
-}
-
-static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_state state,
-		     struct aerie_vcpu_stats *stats)
+static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_state state)
 {
 	u64 tables = atomic_long_read(&vm->mem.nodes) + atomic_long_read(&vm->mem.npt.tables);
 	u64 resident = atomic_long_read(&vm->mem.resident);
@@ -112,9 +113,8 @@ static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_sta
 
 	if (state == AERIE_VM_RUNNING || state == AERIE_VM_PAUSED)
 		uptime_ns = ktime_get_ns() - READ_ONCE(vm->started_ns);
-	aerie_vm_stats(vm, stats);
-	for (i = 0; i < AERIE_NR_EXIT_KINDS; i++)
-		exits += stats->exits[i].count;
+	for (i = 0; i < vm->nr_vcpus; i++)
+		exits += aerie_vcpu_exits(vm->vcpus[i]);
 
 	return put_u64(skb, AERIE_A_RESIDENT, resident << PAGE_SHIFT) ?:
 	       put_u64(skb, AERIE_A_TABLES, tables << PAGE_SHIFT) ?:
@@ -123,7 +123,7 @@ static int put_usage(struct sk_buff *skb, struct aerie_vm *vm, enum aerie_vm_sta
 	       put_u64(skb, AERIE_A_EXITS, exits);
 }
 
-static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_stats *stats)
+static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm)
 {
 	enum aerie_vm_state state = READ_ONCE(vm->state);
 	const char *hvc_tty = READ_ONCE(vm->hvc_tty);
@@ -135,7 +135,7 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 	      put_reason(skb, vm) ?:
 	      nla_put_u32(skb, AERIE_A_VCPUS, vm->nr_vcpus) ?:
 	      put_u64(skb, AERIE_A_MEMORY, vm->config.memory_bytes) ?:
-	      put_usage(skb, vm, state, stats);
+	      put_usage(skb, vm, state);
 	if (!err && vm->tty)
 		err = nla_put_string(skb, AERIE_A_TTY, vm->tty);
 	if (!err && hvc_tty)
@@ -147,8 +147,7 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm, struct aerie_vcpu_s
 
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct aerie_vcpu_stats *stats;
-	struct sk_buff *msg = NULL;
+	struct sk_buff *msg;
 	struct aerie_vm *vm;
 	void *hdr;
 	int err = -ENOMEM;
@@ -156,12 +155,9 @@ int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info)
 	vm = aerie_nl_vm(info);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	stats = kmalloc(sizeof(*stats), GFP_KERNEL);
-	if (stats)
-		msg = aerie_nl_reply(info, VM_FILL_MAX, &hdr);
+	msg = aerie_nl_reply(info, VM_FILL_MAX, &hdr);
 	if (msg)
-		err = vm_fill(msg, vm, stats);
-	kfree(stats);
+		err = vm_fill(msg, vm);
 	aerie_vm_put(vm);
 	if (err) {
 		nlmsg_free(msg);
@@ -208,18 +204,9 @@ int aerie_nl_vms_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 	return skb->len ? skb->len : err;
 }
 
-static int vm_fill_alone(struct sk_buff *skb, struct aerie_vm *vm)
-{
-	struct aerie_vcpu_stats *stats = kmalloc(sizeof(*stats), GFP_KERNEL);
-	int err = stats ? vm_fill(skb, vm, stats) : -ENOMEM;
-
-	kfree(stats);
-	return err;
-}
-
 int aerie_nl_vm_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return aerie_nl_vms_dump(skb, cb, AERIE_CMD_VM_GET, vm_fill_alone);
+	return aerie_nl_vms_dump(skb, cb, AERIE_CMD_VM_GET, vm_fill);
 }
 
 /*

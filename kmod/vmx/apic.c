@@ -89,12 +89,12 @@ void vmx_virtual_irq(struct aerie_vcpu *vcpu, int vector)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(vmx->eoi_exits); i++) {
-		u64 level = aerie_lapic_level(vcpu, i);
+		u64 ends = aerie_lapic_ends(vcpu, i);
 
-		if (level == vmx->eoi_exits[i])
+		if (ends == vmx->eoi_exits[i])
 			continue;
-		vmx->eoi_exits[i] = level;
-		vmx_write(EOI_EXIT_BITMAP0 + 2 * i, level);
+		vmx->eoi_exits[i] = ends;
+		vmx_write(EOI_EXIT_BITMAP0 + 2 * i, ends);
 	}
 	vmx_write(GUEST_INTR_STATUS, max(vector, 0) | max(in_service, 0) << 8);
 }

@@ -5,119 +5,16 @@
  * at once, that a name's prefix will do. The guest is the one of the other tests; the terminal is a pty.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <time.h>
-#include <unistd.h>
+#include "pty.h"
 
-#define SKIP	4
-
-static int tests, failures;
-static char name[32];
-static int slow = 1;
-
-static void result(bool pass, const char *what)
-{
-	printf("%sok %d %s\n", pass ? "" : "not ", ++tests, what);
-	fflush(stdout);
-	failures += !pass;
-}
-
-/* aerie with @arguments, of which "%s" is the VM's name: its exit status. */
-static int aerie(const char *arguments)
-{
-	char command[512];
-	int status, n;
-
-	n = snprintf(command, sizeof(command), "exec aerie ");
-	snprintf(command + n, sizeof(command) - (size_t)n, arguments, name);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-struct terminal {
-	int fd;
-	pid_t pid;
-	size_t nr_seen;
-	char *seen;
-};
-
-#define SEEN_MAX	(1 << 18)
-
-/* Two terminals at most: number 0 and 1. */
 static struct terminal attach_at(int number, const char *vm)
 {
-	static char seen[2][SEEN_MAX];
-	struct terminal t = { .seen = seen[number] };
-
-	t.pid = forkpty(&t.fd, NULL, NULL, NULL);
-	if (!t.pid) {
-		execlp("aerie", "aerie", "console", vm, NULL);
-		_exit(127);
-	}
-	return t;
+	return start_at(number, NULL, (char *[]){ "aerie", "console", (char *)vm, NULL });
 }
 
 static struct terminal attach(const char *vm)
 {
 	return attach_at(0, vm);
-}
-
-/* Read the terminal until @text has come, for @seconds at most. */
-static bool wait_for(struct terminal *t, const char *text, int seconds)
-{
-	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
-	time_t end = time(NULL) + (time_t)seconds * slow;
-	ssize_t n;
-
-	for (;;) {
-		t->seen[t->nr_seen] = '\0';
-		if (strstr(t->seen, text))
-			return true;
-		if (time(NULL) > end)
-			return false;
-		if (poll(&pfd, 1, 500) <= 0)
-			continue;
-		if (t->nr_seen > SEEN_MAX / 2)
-			t->nr_seen = 0;
-		n = read(t->fd, t->seen + t->nr_seen, SEEN_MAX - 1 - t->nr_seen);
-		if (n <= 0)
-			return false;
-		t->nr_seen += (size_t)n;
-	}
-}
-
-static bool type(const struct terminal *t, const char *keys)
-{
-	return write(t->fd, keys, strlen(keys)) == (ssize_t)strlen(keys);
-}
-
-/* The exit status of a tool that is about to end, -1 if it does not. */
-static int ended(struct terminal *t)
-{
-	int status = -1, i;
-
-	for (i = 0; i < 100 * slow; i++) {
-		if (waitpid(t->pid, &status, WNOHANG) == t->pid) {
-			close(t->fd);
-			return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		}
-		/* What it still has to say must not block it. */
-		wait_for(t, "\xff no such text", 0);
-		usleep(100000);
-	}
-	kill(t->pid, SIGKILL);
-	waitpid(t->pid, NULL, 0);
-	close(t->fd);
-	return -1;
 }
 
 static bool is_raw(const struct terminal *t)

@@ -8,7 +8,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 34
+plan 36
 
 v=$(vm eperm)
 cp "$KERNEL" "$SCRATCH/vmlinuz"
@@ -38,7 +38,7 @@ grep -q "^${TEST_USER:-nobody}:" /etc/passwd || TEST_USER=user
 check "a VM to be denied" aerie create "$v" -q -k "$KERNEL"
 for who in as_user as_other_root; do
 	if [ $who = as_other_root ] && ! unshare -U -r true 2>/dev/null; then
-		for verb in $(seq 16); do skip "other root $verb" "no user namespaces"; done
+		for verb in $(seq 17); do skip "other root $verb" "no user namespaces"; done
 		continue
 	fi
 	for verb in start pause resume reset stop destroy show console stat; do
@@ -47,6 +47,7 @@ for who in as_user as_other_root; do
 	for verb in list events doctor version; do
 		check "$who $verb" denied $who "$verb"
 	done
+	check "$who top" denied $who top --batch -n 1
 	check "$who list --json" denied $who list --json
 	check "$who create" denied $who create "$v-2" -k "$SCRATCH/vmlinuz"
 	check "$who run" denied $who run -k "$SCRATCH/vmlinuz"

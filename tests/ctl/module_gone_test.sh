@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What goes with the module: aerie events ends, one that is loaded later is another one; swap
-# files are let go.
+# What goes with the module: aerie events and aerie top end, one that is loaded later is another
+# one; swap files are let go.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
@@ -10,11 +10,13 @@ lib=$(dirname "$0")/lib
 need_aerie
 scratch
 need_reload
-plan 6
+plan 8
 
 aerie events >"$SCRATCH/out" 2>"$SCRATCH/err" &
 events=$!
-on_exit "kill $events 2>/dev/null"
+aerie top --batch -d 200ms >"$SCRATCH/top" 2>"$SCRATCH/top.err" &
+top=$!
+on_exit "kill $events $top 2>/dev/null"
 sleep 1
 dd if=/dev/zero of="$SCRATCH/swap" bs=1M count=1 2>/dev/null
 check "swap is on" aerie swap on "$SCRATCH/swap"
@@ -28,6 +30,15 @@ wait $events
 status=$?
 check "with status 5, and says why" eval \
 	"[ $status = 5 ] && grep -q 'the module has been unloaded' '$SCRATCH/err'"
+ended_too() {
+	! kill -0 $top 2>/dev/null
+}
+check "so does aerie top" soon 10 ended_too
+ended_too || kill $top
+wait $top
+status=$?
+check "with status 5, and why" eval \
+	"[ $status = 5 ] && grep -q 'the module has been unloaded' '$SCRATCH/top.err'"
 check "nothing is swap any more" [ "$(aerie swap | wc -l)" -le 1 ]
 check "swap files are let go" eval "aerie swap on '$SCRATCH/swap' && aerie swap off '$SCRATCH/swap'"
 finish

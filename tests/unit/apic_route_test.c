@@ -256,6 +256,33 @@ TEST(nmi)
 	EXPECT(vcpus[3].requests & BIT(AERIE_REQ_EVENT));
 }
 
+#define WAITS(...) aerie_apic_waits(&vm, &(struct aerie_apic_msg) { .vector = VEC, __VA_ARGS__ })
+
+TEST(what_waits)
+{
+	machine(4, true);
+	EXPECT_EQ(WAITS(.dest = 1), 0);
+	aerie_lapic_irq(&vcpus[1], VEC, false);
+	EXPECT_EQ(WAITS(.dest = 1), 1);
+	EXPECT_EQ(WAITS(.dest = 2), 0);
+	EXPECT_EQ(WAITS(.dest = 9), -1);
+	/* With several, until all have it; those that are off do not count. */
+	EXPECT_EQ(WAITS(.dest = 0xff), 0);
+	aerie_lapic_irq(&vcpus[0], VEC, false);
+	aerie_lapic_irq(&vcpus[2], VEC, false);
+	EXPECT_EQ(WAITS(.dest = 0xff), 0);
+	aerie_lapic_write(&vcpus[3], APIC_SPIV, 0xff);
+	EXPECT_EQ(WAITS(.dest = 0xff), 1);
+	EXPECT_EQ(WAITS(.dest = 3), -1);
+	EXPECT_EQ(WAITS(.dest = 0xff, .mode = AERIE_DELIVER_LOWEST), 1);
+	/* Taken, or of a kind that does not wait. */
+	aerie_lapic_ack(&vcpus[1], VEC);
+	EXPECT_EQ(WAITS(.dest = 1), 0);
+	EXPECT_EQ(WAITS(.dest = 2, .mode = AERIE_DELIVER_NMI), 0);
+	EXPECT_EQ(WAITS(.dest = 9, .mode = AERIE_DELIVER_NMI), -1);
+	machine(0, false);
+}
+
 TEST(illegal_vectors)
 {
 	machine(2, true);

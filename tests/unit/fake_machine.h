@@ -116,6 +116,13 @@ __weak void aerie_irq_set(struct aerie_vm *v, unsigned int gsi,
 	line[gsi] = high;
 }
 
+static enum aerie_edge edge;	/* of every line */
+
+__weak enum aerie_edge aerie_irq_edge(struct aerie_vm *v, unsigned int gsi)
+{
+	return edge;
+}
+
 static unsigned int intr_rises;
 
 __weak void aerie_pic_intr(struct aerie_vm *v)
@@ -132,6 +139,13 @@ __weak int aerie_apic_send(struct aerie_vm *v, const struct aerie_apic_msg *msg)
 	last_msg = *msg;
 	messages++;
 	return takers;
+}
+
+static int waits;	/* does a message find itself waiting there? */
+
+__weak int aerie_apic_waits(struct aerie_vm *v, const struct aerie_apic_msg *msg)
+{
+	return takers ? waits : -1;
 }
 
 /* Of a message-signalled interrupt, what the device said. */
@@ -260,6 +274,8 @@ static void machine_init(void)
 	nr_printed = 0;
 	rooms = 0;
 	takers = 1;
+	edge = AERIE_EDGE_TAKEN;
+	waits = 0;
 }
 
 static void machine_fini(void)

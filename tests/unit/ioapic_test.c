@@ -265,6 +265,42 @@ TEST(line_0_is_pin_2_and_low_lines_reach_the_pic)
 	machine_fini();
 }
 
+TEST(an_edge_waits_until_somebody_takes_it)
+{
+	setup();
+	outb(0x21, 0xff);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_UNHEARD);
+	EXPECT_EQ(aerie_irq_edge(&vm, 16), AERIE_EDGE_UNHEARD);
+	outb(0x20, 0x11);
+	outb(0x21, 0x20);
+	outb(0x21, 4);
+	outb(0x21, 1);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_TAKEN);
+	aerie_irq_set(&vm, 0, AERIE_IRQ_PIT, true);
+	aerie_irq_set(&vm, 0, AERIE_IRQ_PIT, false);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_WAITS);
+	EXPECT_EQ(aerie_irq_edge(&vm, 1), AERIE_EDGE_TAKEN);
+	EXPECT_EQ(aerie_pic_ack(vm.pic), 0x20);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_TAKEN);
+	/* One that waits at the PIC does not hold up the other way. */
+	aerie_irq_set(&vm, 0, AERIE_IRQ_PIT, true);
+	aerie_irq_set(&vm, 0, AERIE_IRQ_PIT, false);
+	entry(2, 0x62, 0);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_TAKEN);
+	waits = 1;
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_WAITS);
+	outb(0x21, 1);
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_WAITS);
+	takers = 0;
+	EXPECT_EQ(aerie_irq_edge(&vm, 0), AERIE_EDGE_UNHEARD);
+	/* The slave's. */
+	outb(0xa1, 0);
+	EXPECT_EQ(aerie_irq_edge(&vm, 8), AERIE_EDGE_TAKEN);
+	outb(0xa1, 1);
+	EXPECT_EQ(aerie_irq_edge(&vm, 8), AERIE_EDGE_UNHEARD);
+	machine_fini();
+}
+
 TEST(msi)
 {
 	setup();

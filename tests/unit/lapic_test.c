@@ -136,8 +136,8 @@ TEST(kept_by_the_processor)
 	aerie_lapic_irq(CPU, 0x48, true);
 	aerie_lapic_irq(CPU, 0x62, false);
 	EXPECT_EQ(aerie_lapic_highest_irr(CPU), 0x62);
-	EXPECT_EQ(aerie_lapic_level(CPU, 1), BIT_ULL(0x48 - 64));
-	EXPECT_EQ(aerie_lapic_level(CPU, 0) | aerie_lapic_level(CPU, 3), 0);
+	EXPECT_EQ(aerie_lapic_ends(CPU, 1), BIT_ULL(0x48 - 64));
+	EXPECT_EQ(aerie_lapic_ends(CPU, 0) | aerie_lapic_ends(CPU, 3), 0);
 	EXPECT_EQ(aerie_lapic_in_service(CPU), -1);
 	/* It has delivered one of them. */
 	*lapic_word(LAPIC, APIC_IRR, 3) = 0;
@@ -547,6 +547,31 @@ TEST(timer_divides)
 	EXPECT_EQ(kicks[0], 1);
 }
 
+/* Take vector 0x31 as often as it comes. */
+static unsigned int take_ticks(void)
+{
+	unsigned int n = 0;
+
+	while (aerie_lapic_highest(CPU) == 0x31) {
+		aerie_lapic_ack(CPU, 0x31);
+		/* Not before the end of this one, of which the vCPU hears. */
+		EXPECT_EQ(aerie_lapic_highest(CPU), -1);
+		CPU->check_events = false;
+		aerie_lapic_eoi(CPU);
+		EXPECT_EQ(CPU->check_events, lapic_pending(LAPIC, 0x31));
+		n++;
+	}
+	return n;
+}
+
+static void start_ticks(u32 period)
+{
+	machine(1, true);
+	set(APIC_TDCR, 0xb);
+	set(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | 0x31);
+	set(APIC_TMICT, period);
+}
+
 TEST(timer_periodic)
 {
 	int i;
@@ -554,31 +579,111 @@ TEST(timer_periodic)
 	machine(1, true);
 	set(APIC_TDCR, 0xb);
 	set(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | 0x31);
-	set(APIC_TMICT, 20000);
+	set(APIC_TMICT, 400000);
 	for (i = 0; i < 5; i++) {
-		pass(20000);
+		pass(400000);
 		EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
 		aerie_lapic_ack(CPU, 0x31);
 		aerie_lapic_eoi(CPU);
 	}
 	EXPECT_EQ(kicks[0], 5);
-	pass(5000);
-	EXPECT_EQ(get(APIC_TMCCT), 15000);
-	/* A vCPU that does not look costs one alarm; ticks become one; phase is kept. */
+	pass(100000);
+	EXPECT_EQ(get(APIC_TMCCT), 300000);
+	/* A vCPU that does not look costs one alarm; its ticks all come; phase is kept. */
 	arms = 0;
-	pass(15000 + 100 * 20000 + 7000);
+	pass(300000 + 50 * 400000 + 140000);
 	EXPECT_EQ(kicks[0], 6);
 	EXPECT_EQ(arms, 0);
-	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
-	aerie_lapic_ack(CPU, 0x31);
-	aerie_lapic_eoi(CPU);
-	EXPECT_EQ(aerie_lapic_highest(CPU), -1);
-	EXPECT_EQ(get(APIC_TMCCT), 13000);
+	EXPECT_EQ(take_ticks(), 51);
+	EXPECT_EQ(get(APIC_TMCCT), 260000);
 	/* Stopped by a count of 0. */
 	set(APIC_TMICT, 0);
-	pass(100000);
+	pass(2000000);
 	EXPECT_EQ(kicks[0], 6);
 	EXPECT_EQ(get(APIC_TMCCT), 0);
+}
+
+TEST(timer_ticks_that_find_one_waiting_are_owed)
+{
+	unsigned int i;
+
+	start_ticks(NSEC_PER_MSEC);
+	for (i = 0; i < 10; i++) {
+		pass(NSEC_PER_MSEC);
+		EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);	/* its interrupts are off */
+	}
+	EXPECT_EQ(kicks[0], 10);
+	EXPECT_EQ(LAPIC->timer_owed, 9);
+	EXPECT_EQ(aerie_lapic_ends(CPU, 0), BIT_ULL(0x31));
+	EXPECT_EQ(take_ticks(), 10);
+	EXPECT_EQ(aerie_lapic_ends(CPU, 0), 0);
+	pass(NSEC_PER_MSEC);
+	EXPECT_EQ(take_ticks(), 1);
+	/* The bound. */
+	pass(NSEC_PER_SEC);
+	EXPECT_EQ(take_ticks(), 100);
+	EXPECT_EQ(take_ticks(), 0);
+}
+
+TEST(timer_ticks_are_not_owed_to_another_timer)
+{
+	const u32 periodic = APIC_LVT_TIMER_PERIODIC | 0x31;
+
+	/* What is in the IRR comes; the rest is gone with what it was of. */
+	start_ticks(NSEC_PER_MSEC);
+	pass(10 * NSEC_PER_MSEC);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
+	set(APIC_TMICT, NSEC_PER_MSEC);
+	EXPECT_EQ(take_ticks(), 1);
+	pass(10 * NSEC_PER_MSEC);
+	set(APIC_LVTT, APIC_LVT_MASKED | periodic);
+	EXPECT_EQ(take_ticks(), 1);
+	pass(10 * NSEC_PER_MSEC);
+	set(APIC_LVTT, periodic);
+	EXPECT_EQ(take_ticks(), 0);
+	pass(10 * NSEC_PER_MSEC);
+	set(APIC_LVTT, 0x31);
+	EXPECT_EQ(take_ticks(), 1);
+	set(APIC_LVTT, periodic);
+	set(APIC_TMICT, NSEC_PER_MSEC);
+	pass(10 * NSEC_PER_MSEC);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
+	set(APIC_SPIV, 0xff);		/* turned off, it is masked */
+	set(APIC_SPIV, 0x1ff);
+	EXPECT_EQ(take_ticks(), 1);
+	/* INIT and reset. */
+	start_ticks(NSEC_PER_MSEC);
+	pass(10 * NSEC_PER_MSEC);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
+	aerie_lapic_reset(CPU, true);
+	EXPECT_EQ(LAPIC->timer_owed, 0);
+	EXPECT_EQ(aerie_lapic_highest(CPU), -1);
+	/* An illegal vector is an error, not an endless row of them. */
+	start_ticks(NSEC_PER_MSEC);
+	set(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | 3);
+	pass(10 * NSEC_PER_MSEC);
+	EXPECT_EQ(aerie_lapic_highest(CPU), -1);
+	EXPECT_EQ(LAPIC->timer_owed, 0);
+}
+
+TEST(timer_ticks_of_a_pause_are_one)
+{
+	start_ticks(NSEC_PER_MSEC);
+	pass(50 * NSEC_PER_MSEC + 300000);
+	vm.resumed_ns = now_ns;
+	EXPECT_EQ(take_ticks(), 1);
+	EXPECT_EQ(get(APIC_TMCCT), 700000);
+	/* Late after it, it gets those. */
+	pass(50 * NSEC_PER_MSEC);
+	vm.resumed_ns = now_ns;
+	pass(3 * NSEC_PER_MSEC);
+	EXPECT_EQ(take_ticks(), 4);
+	/* Owed before, owed after. */
+	pass(3 * NSEC_PER_MSEC);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
+	pass(50 * NSEC_PER_MSEC);
+	vm.resumed_ns = now_ns;
+	EXPECT_EQ(take_ticks(), 4);
 }
 
 TEST(timer_period_has_a_floor)
@@ -587,7 +692,7 @@ TEST(timer_period_has_a_floor)
 	set(APIC_TDCR, 0xb);
 	set(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | 0x31);
 	set(APIC_TMICT, 1);
-	pass(9999);
+	pass(AERIE_PERIOD_MIN_NS - 1);
 	EXPECT_EQ(kicks[0], 0);
 	EXPECT_EQ(get(APIC_TMCCT), 1);
 	pass(1);
@@ -601,7 +706,7 @@ TEST(timer_period_has_a_floor)
 	pass(10);
 	EXPECT_EQ(aerie_lapic_highest(CPU), 0x31);
 	kicks[0] = 0;
-	pass(9999);
+	pass(AERIE_PERIOD_MIN_NS - 1);
 	EXPECT_EQ(kicks[0], 0);
 	pass(1);
 	EXPECT_EQ(kicks[0], 1);

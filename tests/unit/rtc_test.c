@@ -232,6 +232,109 @@ TEST(periodic_interrupt)
 	machine_fini();
 }
 
+/* Interrupts that come, each acknowledged by a read of register C. */
+static unsigned int take_ticks(void)
+{
+	unsigned int n = 0, before;
+
+	while (line[8]) {
+		before = rises[8];
+		EXPECT(get(0xc) & RTC_PF);
+		EXPECT_EQ(rises[8] - before, line[8]);	/* it fell, if it is high again */
+		n++;
+	}
+	return n;
+}
+
+static void start_ticks(void)
+{
+	setup();
+	put(0xa, 0x26);				/* 1024 Hz */
+	put(0xb, RTC_24H | RTC_PIE);
+	get(0xc);
+}
+
+#define TICK	(NSEC_PER_SEC / 1024)
+
+TEST(ticks_that_nobody_took_are_owed)
+{
+	start_ticks();
+	advance(10 * TICK + TICK / 2);
+	timers_fired = 0;
+	advance(10 * TICK);
+	EXPECT_EQ(timers_fired, 0);
+	EXPECT_EQ(take_ticks(), 20);
+	advance(TICK);
+	EXPECT_EQ(take_ticks(), 1);
+	/* The bound: one in register C, the others behind it. */
+	advance(10 * NSEC_PER_SEC);
+	EXPECT_EQ(take_ticks(), 101);
+	EXPECT_EQ(take_ticks(), 0);
+	machine_fini();
+}
+
+TEST(ticks_are_not_owed_to_another_rate)
+{
+	start_ticks();
+	advance(10 * TICK + TICK / 2);
+	put(0xa, 0x2f);				/* 2 Hz */
+	EXPECT_EQ(take_ticks(), 1);
+	put(0xa, 0x26);
+	put(0xb, RTC_24H | RTC_PIE);
+	advance(10 * TICK);
+	put(0xb, RTC_24H);
+	get(0xc);
+	put(0xb, RTC_24H | RTC_PIE);
+	EXPECT_EQ(take_ticks(), 0);
+	/* Without the interrupt there are none. */
+	put(0xb, RTC_24H);
+	advance(10 * TICK);
+	EXPECT_EQ(get(0xc), RTC_PF);
+	EXPECT_EQ(get(0xc), 0);
+	put(0xb, RTC_24H | RTC_PIE);
+	advance(10 * TICK);
+	dev->ops->reset(dev);
+	put(0xb, RTC_24H | RTC_PIE);
+	EXPECT_EQ(take_ticks(), 0);
+	machine_fini();
+}
+
+TEST(clocks_that_are_set_owe_nothing)
+{
+	start_ticks();
+	advance(3 * TICK + TICK / 2);
+	EXPECT_EQ(take_ticks(), 3);
+	wall_ns += 3600 * NSEC_PER_SEC;		/* the host's */
+	advance(TICK);
+	EXPECT(take_ticks() <= 2);
+	wall_ns -= 3600 * NSEC_PER_SEC;
+	advance(TICK);
+	take_ticks();
+	advance(TICK);
+	EXPECT_EQ(take_ticks(), 1);
+	put(4, 0x23);				/* the guest's */
+	EXPECT(take_ticks() <= 1);
+	machine_fini();
+}
+
+TEST(ticks_of_a_pause_are_one)
+{
+	start_ticks();
+	advance(TICK / 2);
+	advance(5 * TICK);
+	EXPECT_EQ(take_ticks(), 5);
+	stall(NSEC_PER_SEC);
+	vm.resumed_ns = now_ns;
+	advance(0);
+	EXPECT_EQ(take_ticks(), 1);
+	stall(NSEC_PER_SEC);
+	vm.resumed_ns = now_ns;
+	stall(3 * TICK);
+	advance(0);
+	EXPECT(take_ticks() <= 4);
+	machine_fini();
+}
+
 static void alarm(u8 hour, u8 min, u8 sec)
 {
 	put(5, hour);
