@@ -114,6 +114,9 @@ int aerie_nl_swap_on(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_off(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_swap_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* nl_cpus.c */
+int aerie_nl_cpus_set(struct sk_buff *skb, struct genl_info *info);
+
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);
 
