@@ -96,7 +96,7 @@ static u8 read_byte(void *chip, u64 off)
 
 	switch (off & ~7ull) {
 	case REG_EVENT:
-		return (status(hp) | hp->s.enable << 8) >> shift;
+		return (u64)(status(hp) | hp->s.enable << 8) >> shift;
 	case REG_LOOK:
 		return hp->s.look >> shift;
 	case REG_ASK:

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 62
+plan 61
 
 v=$(vm a)
 w=$(vm b)
@@ -52,7 +52,7 @@ ready() {
 use='n=0; for c in /sys/devices/system/cpu/cpu[1-9]*; do [ "$(cat $c/online)" = 1 ] || echo 1 >$c/online; done; for c in /sys/devices/system/cpu/cpu[0-9]*; do taskset $((1 << ${c##*cpu})) sh -c ":" && n=$((n + 1)); done'
 
 # Before it runs
-check "create" says 0 "$v: created (1 vCPU of up to 4, 256 MiB)" \
+check "create" says 0 "$v: created (1 vCPU of up to 4, 256MiB)" \
 	aerie create "$v" -m "$MEMORY" -c 1,max=4 -k "$KERNEL" -i "$INITRD" -a "$APPEND"
 check "one is there" are "$v" "1 1 4 0"
 check "not to be changed before it runs" says 1 "$v: cannot set vCPUs: the VM does not run" aerie cpus "$v" 2
@@ -122,10 +122,8 @@ check "two" aerie cpus -q "$v" 2 --timeout "$long"
 check "stop" aerie stop -q --force "$v"
 check "a VM that has stopped shows what it will have" are "$v" "2 2 4 0"
 check "and is not asked" says 1 "cannot set vCPUs: the VM does not run" aerie cpus "$v" 1
-watch "$v"
 check "start it again" aerie start -q "$v"
-check "with two" ready 1
-check "both started" are "$v" "2 2 4 2"
+check "it starts both" are "$v" "2 2 4 2"
 
 # Refusals
 check "no such VM" says 3 "no such VM" aerie cpus "$w"
