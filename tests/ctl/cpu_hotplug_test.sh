@@ -49,6 +49,7 @@ ready() {
 	soon 120 eval "[ \$(grep -c 'aerie guest ready' $SCRATCH/$v.log) = $1 ]"
 }
 # Bring them all online, and run something on each; TAG is for what is said.
+# shellcheck disable=SC2016 # the guest's shell expands it
 use='n=0; for c in /sys/devices/system/cpu/cpu[1-9]*; do [ "$(cat $c/online)" = 1 ] || echo 1 >$c/online; done; for c in /sys/devices/system/cpu/cpu[0-9]*; do taskset $(printf %x $((1 << ${c##*cpu}))) sh -c ":" && n=$((n + 1)); done'
 
 # Before it runs
@@ -165,6 +166,7 @@ fi
 
 # As many changes as there is time for, while the guest brings online what it can, and the VM
 # is paused, reset and destroyed.
+# shellcheck disable=SC2016 # the guest's shell expands it
 all='while :; do for c in /sys/devices/system/cpu/cpu[1-9]*/online; do echo 1 >$c; done; done 2>/dev/null'
 any_time() {
 	aerie run -q "$v" -m "$MEMORY" -c 2,max=8 -k "$KERNEL" -i "$INITRD" -a "$APPEND aerie.run=\"$all\"" || return 1
