@@ -124,6 +124,10 @@ _aerie() {
 	start | pause | resume | reset | stop | destroy | show | console | stat | mem | share | sched)
 		words=$("$tool" list --names 2>/dev/null)
 		;;
+	cpus)
+		((COMP_CWORD == 2)) || return
+		words=$("$tool" list --names 2>/dev/null)
+		;;
 	balloon)
 		case $COMP_CWORD in
 		2) words=$("$tool" list --names 2>/dev/null) ;;

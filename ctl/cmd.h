@@ -11,7 +11,7 @@
 extern const struct option_def opts_plain[], opts_console[], opts_run[], opts_create[], opts_stop[],
 	opts_list[], opts_show[], opts_stat[], opts_bench[], opts_events[], opts_json[],
 	opts_disk[], opts_detach[], opts_image[], opts_mem[], opts_share[], opts_pool[], opts_swap[],
-	opts_balloon[], opts_sched[], opts_top[];
+	opts_balloon[], opts_sched[], opts_cpus[], opts_top[];
 
 enum status cmd_run(const struct args *args);
 enum status cmd_create(const struct args *args);
@@ -31,6 +31,7 @@ enum status cmd_mem(const struct args *args);
 enum status cmd_map(const struct args *args);	/* mem --map, --svg */
 enum status cmd_written(const struct args *args);	/* mem --written */
 enum status cmd_balloon(const struct args *args);
+enum status cmd_cpus(const struct args *args);
 enum status cmd_pool(const struct args *args);
 enum status cmd_swap(const struct args *args);
 enum status cmd_share(const struct args *args);

@@ -39,6 +39,12 @@ static void print_event(const struct event *event, bool as_json)
 
 	if (!as_json) {
 		const char *more = ended ? event->reason : event->device;
+		char vcpus[16];
+
+		if (event->vcpus) {
+			snprintf(vcpus, sizeof(vcpus), "%u", event->vcpus);
+			more = vcpus;
+		}
 
 		printf("%s %s %s%s%s%s\n", when, event->name, event_name(event->event),
 		       *more ? " (" : "", more, *more ? ")" : "");
@@ -53,6 +59,10 @@ static void print_event(const struct event *event, bool as_json)
 	json_str(&json, "stopped", ended ? stop_kind_name(event->stop_kind) : NULL);
 	json_str(&json, "reason", ended ? event->reason : NULL);
 	json_str(&json, "device", *event->device ? event->device : NULL);
+	if (event->vcpus)
+		json_u64(&json, "vcpus", event->vcpus);
+	else
+		json_str(&json, "vcpus", NULL);
 	json_close(&json, '}');
 }
 

@@ -100,31 +100,12 @@ struct field {
 	struct out_val val;
 };
 
-static const struct out_col vcpu_cols[] = {
-	{ "VCPU", OUT_U64 }, { "TID", OUT_U64 }, { "STATE", OUT_STR },
-};
-
-static struct out_table *vcpu_table(const struct vm *vm)
-{
-	struct out_table *table = out_table_new(vcpu_cols, 3);
-	size_t i;
-
-	for (i = 0; i < vm->nr_vcpu; i++) {
-		out_table_row(table, (struct out_val[]){
-			{ .u64 = vm->vcpu[i].id },
-			{ .u64 = vm->vcpu[i].tid },
-			{ .str = vm->vcpu[i].state },
-		});
-	}
-	return table;
-}
-
 static void print_vm(const struct args *args, const struct vm *vm, const struct host *host,
 		     const struct dev_list *devs)
 {
 	bool ended = vm->stop_kind != AERIE_STOP_NONE;
 	struct json json = { .f = stdout };
-	struct out_table *vcpus = vcpu_table(vm), *mitigations = host_mitigations(host);
+	struct out_table *vcpus = vm_vcpu_table(vm), *mitigations = host_mitigations(host);
 	struct out_table *devices = dev_table(devs), *queues = dev_queue_table(devs);
 	struct out_table *nics = dev_nic_table(devs);
 	const struct field fields[] = {
@@ -134,6 +115,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		{ "stopped", OUT_STR, { .str = stop_kind_name(vm->stop_kind), .none = !ended } },
 		{ "reason", OUT_STR, { .str = vm->reason, .none = !ended } },
 		{ "vcpus", OUT_U64, { .u64 = vm->vcpus } },
+		{ "vcpus_max", OUT_U64, { .u64 = vm->vcpus_max } },
 		{ "memory", OUT_SIZE, { .u64 = vm->memory } },
 		{ "resident", OUT_SIZE, { .u64 = vm->resident } },
 		{ "tables", OUT_SIZE, { .u64 = vm->tables } },

@@ -20,8 +20,8 @@
 #define OPTIONS_CREATE							\
 	{ .name = "memory", .letter = 'm', .arg = "SIZE",		\
 	  .help = "512M, 4G, ...; default 512M" },			\
-	{ .name = "vcpus", .letter = 'c', .arg = "N",			\
-	  .help = "virtual processors, 1 to 64; default 1" },		\
+	{ .name = "vcpus", .letter = 'c', .arg = "N[,max=M]",		\
+	  .help = "virtual processors, 1 to 64, and that there may be; default 1" }, \
 	{ .name = "kernel", .letter = 'k', .arg = "FILE",		\
 	  .help = "Linux bzImage or multiboot image; needed" },		\
 	{ .name = "initrd", .letter = 'i', .arg = "FILE",		\
@@ -66,7 +66,7 @@ const struct option_def opts_plain[] = {
 struct recipe {
 	char name[AERIE_NAME_MAX + 1];	/* or "": to be found */
 	uint64_t memory;
-	uint32_t vcpus;
+	uint32_t vcpus, vcpus_max;
 	const char *append, *group;
 	int kernel, initrd;		/* descriptors, initrd -1 for none */
 	int32_t module[AERIE_MODULES_MAX];
@@ -201,10 +201,35 @@ static enum status read_name(const struct args *args, struct recipe *r)
 	return STATUS_OK;
 }
 
+/* N[,max=M] */
+static enum status read_vcpus(const struct args *args, struct recipe *r)
+{
+	const char *text = args_value(args, "vcpus");
+	enum status status = STATUS_OK;
+	char *max, *nr;
+
+	if (!text)
+		return STATUS_OK;
+	max = xstrdup(text);
+	nr = strsep(&max, ",");
+	if (!parse_u32(nr, &r->vcpus) || !r->vcpus || r->vcpus > AERIE_VCPUS_MAX)
+		status = usage(args, "--vcpus '%s' is not 1 to %d", nr, AERIE_VCPUS_MAX);
+	else if (!max)
+		r->vcpus_max = r->vcpus;
+	else if (strncmp(max, "max=", 4))
+		status = usage(args, "--vcpus: '%s' is not max=M", max);
+	else if (!parse_u32(max + 4, &r->vcpus_max) || r->vcpus_max < r->vcpus ||
+		 r->vcpus_max > AERIE_VCPUS_MAX)
+		status = usage(args, "--vcpus: '%s' is not %u to %d", max, r->vcpus,
+			       AERIE_VCPUS_MAX);
+	free(nr);
+	return status;
+}
+
 /* The numbers first: nothing is opened for a command line that makes no sense. */
 static enum status read_recipe(const struct args *args, struct recipe *r)
 {
-	const char *memory = args_value(args, "memory"), *vcpus = args_value(args, "vcpus");
+	const char *memory = args_value(args, "memory");
 	enum status status = read_name(args, r);
 	size_t i, modules = 0;
 
@@ -219,8 +244,9 @@ static enum status read_recipe(const struct args *args, struct recipe *r)
 		return usage(args, "--memory %s is more than 16T", memory);
 	if (r->memory % 4096)
 		return usage(args, "--memory %s is not a multiple of 4K", memory);
-	if (vcpus && (!parse_u32(vcpus, &r->vcpus) || !r->vcpus || r->vcpus > AERIE_VCPUS_MAX))
-		return usage(args, "--vcpus '%s' is not 1 to %d", vcpus, AERIE_VCPUS_MAX);
+	status = read_vcpus(args, r);
+	if (status != STATUS_OK)
+		return status;
 	r->hvc = args_has(args, "hvc");
 	r->group = args_value(args, "share-group");
 	if (r->group && !name_valid(r->group))
@@ -338,6 +364,8 @@ static enum status create_once(const struct conn *conn, const struct recipe *r, 
 	put_str(msg, AERIE_A_NAME, r->name);
 	put_u64(msg, AERIE_A_MEMORY, r->memory);
 	put_u32(msg, AERIE_A_VCPUS, r->vcpus);
+	if (r->vcpus_max > r->vcpus)
+		put_u32(msg, AERIE_A_VCPUS_MAX, r->vcpus_max);
 	put_s32(msg, AERIE_A_KERNEL_FD, r->kernel);
 	if (r->initrd >= 0)
 		put_s32(msg, AERIE_A_INITRD_FD, r->initrd);
@@ -422,10 +450,12 @@ static void fail_create(const struct args *args, const struct recipe *r,
 
 static void say_created(const struct args *args, const struct recipe *r, const char *how)
 {
-	char size[TEXT_LEN];
+	char size[TEXT_LEN], most[32] = "";
 
-	tell(args, r->name, "%s (%u vCPU%s, %s), console: aerie console %s", how, r->vcpus,
-	     r->vcpus == 1 ? "" : "s", text_size(r->memory, size), r->name);
+	if (r->vcpus_max > r->vcpus)
+		snprintf(most, sizeof(most), " of up to %u", r->vcpus_max);
+	tell(args, r->name, "%s (%u vCPU%s%s, %s), console: aerie console %s", how, r->vcpus,
+	     r->vcpus == 1 ? "" : "s", most, text_size(r->memory, size), r->name);
 }
 
 /* The VM exists: run it, and where that fails leave nothing behind. */
@@ -477,7 +507,7 @@ static enum status end(struct recipe *r, enum status status)
 
 static enum status create_or_run(const struct args *args, bool and_run)
 {
-	struct recipe r = { .memory = DEFAULT_MEMORY, .vcpus = 1, .kernel = -1, .initrd = -1 };
+	struct recipe r = { .memory = DEFAULT_MEMORY, .vcpus = 1, .vcpus_max = 1, .kernel = -1, .initrd = -1 };
 	sigset_t signals, unblocked;
 	struct refusal e;
 	enum status status;

@@ -91,6 +91,19 @@ const struct command commands[] = {
 "after all, is reset or stops. With --force it is taken away as a plug is pulled: what\n"
 "the guest has not written is lost. A VM that does not run is not asked.\n"
 	}, {
+		.name = "cpus", .operands = "VM [N]", .min_operands = 1, .max_operands = 2,
+		.summary = "how many vCPUs a guest has: look, or change it while it runs",
+		.options = opts_cpus, .run = cmd_cpus,
+		.more =
+"  aerie run web -c 1,max=4 -k vmlinuz -i initrd.img\n"
+"  aerie cpus web 3\n\n"
+"PRESENT is how many the guest has, WANTED how many it is to have, POSSIBLE how many it was\n"
+"made for, ONLINE how many of those present it has started. What is added is there at once,\n"
+"and used when the guest brings it online: in Linux, unless a udev rule does it, by echo 1\n"
+"to /sys/devices/system/cpu/cpuN/online. To take vCPUs, the guest is asked to let go of the\n"
+"highest; it has 30 seconds without --timeout, then it keeps them, with exit status 6, until\n"
+"it lets go after all, is reset or stops. The first stays.\n"
+	}, {
 		.name = "destroy", .operands = "VM...", .min_operands = 1, .max_operands = ARGS_MAX,
 		.summary = "remove a VM, running or not",
 		.options = opts_plain, .run = cmd_simple,

@@ -87,6 +87,9 @@ static struct nla_policy reply_policy[AERIE_A_MAX + 1] = {
 	[AERIE_A_BPS] = { .type = NLA_U64 },
 	[AERIE_A_BURST_MS] = { .type = NLA_U32 },
 	[AERIE_A_MAP_NEXT] = { .type = NLA_U64 },
+	[AERIE_A_VCPUS_MAX] = { .type = NLA_U32 },
+	[AERIE_A_VCPUS_WANTED] = { .type = NLA_U32 },
+	[AERIE_A_VCPUS_ONLINE] = { .type = NLA_U32 },
 };
 
 /* What the user calls an attribute. */
@@ -94,7 +97,8 @@ static const char *attr_option(int attr)
 {
 	switch (attr) {
 	case AERIE_A_MEMORY:		return "--memory";
-	case AERIE_A_VCPUS:		return "--vcpus";
+	case AERIE_A_VCPUS:
+	case AERIE_A_VCPUS_MAX:		return "--vcpus";
 	case AERIE_A_KERNEL_FD:		return "--kernel";
 	case AERIE_A_INITRD_FD:		return "--initrd";
 	case AERIE_A_MODULE_FDS:	return "--module";
@@ -432,6 +436,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 	get_str(tb[AERIE_A_NAME], event->name, sizeof(event->name));
 	get_str(tb[AERIE_A_REASON], event->reason, sizeof(event->reason));
 	get_str(tb[AERIE_A_DEV_NAME], event->device, sizeof(event->device));
+	event->vcpus = get_u32(tb[AERIE_A_VCPUS]);
 	event->id = get_u32(tb[AERIE_A_VM_ID]);
 	event->event = get_u32(tb[AERIE_A_EVENT]);
 	event->state = get_u32(tb[AERIE_A_STATE]);

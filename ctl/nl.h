@@ -76,6 +76,7 @@ struct event {
 	uint32_t id, event, state, stop_kind;
 	char reason[192];
 	char device[AERIE_NAME_MAX + 1];	/* that came or went, else "" */
+	uint32_t vcpus;		/* that there are, where they came or went, else 0 */
 };
 
 struct events {

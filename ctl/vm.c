@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "out.h"
 #include "vm.h"
 
 #define NAME_OF(table, i)	\
@@ -47,6 +48,7 @@ const char *event_name(uint32_t event)
 		[AERIE_EV_DESTROYED] = "destroyed",
 		[AERIE_EV_ATTACHED] = "attached",
 		[AERIE_EV_DETACHED] = "detached",
+		[AERIE_EV_CPUS] = "cpus",
 	};
 
 	return NAME_OF(names, event);
@@ -82,6 +84,7 @@ static void read_vm(struct nlattr **tb, void *arg)
 	vm->stop_kind = get_u32(tb[AERIE_A_STOP_KIND]);
 	get_str(tb[AERIE_A_REASON], vm->reason, sizeof(vm->reason));
 	vm->vcpus = get_u32(tb[AERIE_A_VCPUS]);
+	vm->vcpus_max = get_u32(tb[AERIE_A_VCPUS_MAX]);
 	vm->memory = get_u64(tb[AERIE_A_MEMORY]);
 	vm->resident = get_u64(tb[AERIE_A_RESIDENT]);
 	vm->tables = get_u64(tb[AERIE_A_TABLES]);
@@ -100,6 +103,25 @@ enum status vm_get(const struct conn *conn, const char *name, struct vm *vm, str
 {
 	memset(vm, 0, sizeof(*vm));
 	return conn_vm_call(conn, AERIE_CMD_VM_GET, name, read_vm, vm, e);
+}
+
+static const struct out_col vcpu_cols[] = {
+	{ "VCPU", OUT_U64 }, { "TID", OUT_U64 }, { "STATE", OUT_STR },
+};
+
+struct out_table *vm_vcpu_table(const struct vm *vm)
+{
+	struct out_table *table = out_table_new(vcpu_cols, 3);
+	size_t i;
+
+	for (i = 0; i < vm->nr_vcpu; i++) {
+		out_table_row(table, (struct out_val[]){
+			{ .u64 = vm->vcpu[i].id },
+			{ .u64 = vm->vcpu[i].tid },
+			{ .str = vm->vcpu[i].state },
+		});
+	}
+	return table;
 }
 
 void vm_free(struct vm *vm)

@@ -5,6 +5,8 @@
 
 #include "nl.h"
 
+struct out_table;
+
 struct vm_vcpu {
 	uint32_t id, tid;
 	char state[16];
@@ -13,7 +15,7 @@ struct vm_vcpu {
 
 struct vm {
 	char name[AERIE_NAME_MAX + 1];
-	uint32_t id, state, stop_kind, vcpus;
+	uint32_t id, state, stop_kind, vcpus, vcpus_max;
 	char reason[192];
 	uint64_t memory, resident, tables, uptime_ns, cpu_ns, exits;
 	char tty[32], hvc_tty[32];
@@ -30,6 +32,8 @@ struct vm_list {
 /* One VM, and all of them. vm_list() gives an empty list where it fails. */
 enum status vm_get(const struct conn *conn, const char *name, struct vm *vm, struct refusal *e);
 void vm_free(struct vm *vm);
+/* The threads that are its vCPUs. */
+struct out_table *vm_vcpu_table(const struct vm *vm);
 enum status vm_list(const struct conn *conn, struct vm_list *list, struct refusal *e);
 void vm_list_free(struct vm_list *list);
 

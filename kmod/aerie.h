@@ -23,6 +23,7 @@
 
 struct aerie_backend;
 struct aerie_console;
+struct aerie_cpu_hotplug;
 struct aerie_cpuid;
 struct aerie_exit;
 struct aerie_fetch;
@@ -162,6 +163,7 @@ struct aerie_vcpu {
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */
 	int mode;			/* [a] enum aerie_vcpu_mode */
 	bool parked;			/* [a] outside, waits for the VM to run */
+	bool ejected;			/* [a] the next INIT is a power-on reset */
 	bool resting;			/* [a] sleeps halted, and looks before it runs */
 	unsigned long kick_sent;	/* [a] bit 0: kick_csd is on its way */
 	call_single_data_t kick_csd;	/* makes a vCPU leave the guest; kick_sent */
@@ -267,7 +269,8 @@ struct aerie_balloon_config {
 struct aerie_vm_config {
 	char name[AERIE_NAME_LEN];
 	u64 memory_bytes;		/* multiple of 4 KiB */
-	u32 nr_vcpus;			/* 1 to AERIE_MAX_VCPUS */
+	u32 nr_vcpus;			/* that there can be, 1 to AERIE_MAX_VCPUS */
+	u32 nr_present;			/* of these, those that it begins with */
 	struct file *kernel;		/* bzImage or multiboot image */
 	struct file *initrd;		/* or NULL */
 	struct file **modules;		/* multiboot modules, or NULL */
@@ -316,6 +319,7 @@ struct aerie_vm {
 	struct aerie_rtc *rtc;
 	struct aerie_pm *pm;
 	struct aerie_hotplug *hotplug;
+	struct aerie_cpu_hotplug *cpu_hotplug;
 	struct aerie_serial *serial;
 	struct aerie_pci *pci;
 	struct aerie_console *console;
@@ -337,6 +341,7 @@ struct aerie_vm {
 
 	struct aerie_vcpu *vcpus[AERIE_MAX_VCPUS];	/* [c] config.nr_vcpus */
 	u32 nr_vcpus;
+	u64 vcpus_present;		/* a bit for each that the guest has: dev/cpu_hotplug.c */
 	/* backend private data follows: backend->vm_size is the whole */
 };
 

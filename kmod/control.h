@@ -51,6 +51,30 @@ int aerie_vm_destroy(struct aerie_vm *vm, struct aerie_why *why);
 int aerie_vm_disk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,
 			 struct aerie_disk_info *info, struct aerie_why *why);
 
+/**
+ * struct aerie_cpus_info - the vCPUs of a VM
+ * @present: that the guest has; @wanted: that it is to have; @possible: that it can have
+ * @online: of those present, that it has started
+ */
+struct aerie_cpus_info {
+	u32 present, wanted, possible, online;
+};
+
+/**
+ * aerie_vm_cpus() - say how many vCPUs a guest is to have, or ask
+ * @vm: the VM; it runs or is paused, where @wanted is not 0
+ * @wanted: how many; or 0: as before
+ * @info: what it is then
+ * @why: reason of a refusal
+ *
+ * More are there at once, and the guest starts them when it likes; to let go of what is too
+ * much it is asked, and event CPUS tells when it has done so.
+ * Context: may sleep.
+ * Return: 0; -ERANGE more than it can have; -EINVAL it does not run; -ENOENT.
+ */
+int aerie_vm_cpus(struct aerie_vm *vm, u32 wanted, struct aerie_cpus_info *info,
+		  struct aerie_why *why);
+
 #define AERIE_BALLOON_STATS	8	/* what a guest may say of its memory: VIRTIO_BALLOON_S_* */
 
 /**

@@ -50,7 +50,7 @@ for verb in $verbs; do
 done
 completes "--kernel" run web --ke
 completes "" run --ke=
-for verb in start pause resume reset stop destroy show console stat mem attach detach; do
+for verb in start pause resume reset stop destroy show console stat mem attach detach cpus; do
 	completes "web web-1 db" "$verb" ""
 done
 completes "web web-1" stop we
@@ -65,6 +65,8 @@ completes "on off" swap ""
 completes "vmlinuz" attach web disk vm
 completes "auto" attach web balloon a
 completes "auto" balloon web ""
+completes "" cpus web ""
+completes "10s 30s 1min 5min" cpus web 2 -t ""
 completes "--max --min" balloon web auto --m
 completes "auto" run --balloon a
 completes "" attach web rng ""

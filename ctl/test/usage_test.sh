@@ -36,7 +36,7 @@ prints() {
 	fi
 }
 
-verbs="run create start pause resume reset stop attach detach balloon destroy list show console stat sched disk image mem pool swap share bench top events
+verbs="run create start pause resume reset stop attach detach cpus balloon destroy list show console stat sched disk image mem pool swap share bench top events
 doctor version help"
 
 refuses 2 "a verb is missing"
@@ -76,6 +76,18 @@ refuses 2 "not a multiple of 4K" run web -m 1048577 -k "$kernel"
 refuses 2 "is more than 16T" run web -m 17T -k "$kernel"
 refuses 2 "is not 1 to 64" run web -c 0 -k "$kernel"
 refuses 2 "is not 1 to 64" run web -c 65 -k "$kernel"
+refuses 2 "--vcpus: 'max=65' is not 2 to 64" run web -c 2,max=65 -k "$kernel"
+refuses 2 "--vcpus: 'max=1' is not 2 to 64" run web -c 2,max=1 -k "$kernel"
+refuses 2 "--vcpus: 'max=' is not 1 to 64" run web -c 1,max= -k "$kernel"
+refuses 2 "--vcpus: 'most=4' is not max=M" run web -c 2,most=4 -k "$kernel"
+refuses 2 "--vcpus '' is not 1 to 64" run web -c ,max=4 -k "$kernel"
+refuses 2 "'0' is not 1 to 64 vCPUs" cpus web 0
+refuses 2 "'65' is not 1 to 64 vCPUs" cpus web 65
+refuses 2 "'many' is not 1 to 64 vCPUs" cpus web many
+refuses 2 "'-1'" cpus web -- -1
+refuses 2 "one argument too many" cpus web 1 2
+refuses 2 "--timeout is for a change" cpus web -t 1s
+refuses 2 "is no duration" cpus web 1 -t soon
 refuses 2 "is no name for a VM" run a/b -k "$kernel"
 refuses 2 "is no name for a VM" create "$(printf %032d 0)" -k "$kernel"
 refuses 2 "two names" run web --name other -k "$kernel"
@@ -139,7 +151,7 @@ for verb in $verbs; do
 	prints "usage: aerie $verb" "$verb" --help
 done
 if [ ! -e /sys/module/aerie ]; then
-	for verb in start pause resume reset destroy stop show console stat; do
+	for verb in start pause resume reset destroy stop show console stat cpus; do
 		refuses 5 "the module is not loaded" "$verb" web
 	done
 	refuses 5 "the module is not loaded" list

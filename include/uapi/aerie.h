@@ -11,7 +11,8 @@
  *
  *   VERSION          > VERSION string, BACKEND, ABI u32
  *   DOCTOR           > BACKEND, STATE of the processors, MITIGATIONS nest, CAPS string
- *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), INITRD_FD, CMDLINE,
+ *   VM_CREATE        ! NAME, MEMORY u64, KERNEL_FD; VCPUS u32 (1), VCPUS_MAX u32 (VCPUS),
+ *                      INITRD_FD, CMDLINE,
  *                      MODULE_FDS binary array of s32, DISK_LIST nest of nests
  *                      {DISK_FD or DISK_LAYERS, SERIAL, IOPS, BPS, BURST_MS}, NIC_LIST
  *                      nest of nests {BRIDGE, MAC}, HVC flag, SHARE_GROUP, a balloon as
@@ -26,7 +27,8 @@
  *                    > NAME, VM_ID, STATE u32, STOP_KIND u32, REASON, VCPUS, MEMORY,
  *                      RESIDENT u64, UPTIME_NS, CPU_NS, EXITS u64, TTY, CMDLINE,
  *                      TABLES u64, VCPU_LIST nest of nests {VCPU_ID, TID, VCPU_STATE,
- *                      CPU_NS, EXITS}, HVC_TTY
+ *                      CPU_NS, EXITS}, HVC_TTY, VCPUS_MAX; VCPUS and VCPU_LIST are those
+ *                      present
  *   STAT_GET         ! NAME; VCPU_ID u32 (all), COST flag
  *                    > EXIT_LIST nest of nests {EXIT_NAME, EXIT_COUNT, EXIT_TOTAL,
  *                      EXIT_MIN, EXIT_MAX, EXIT_HIST binary u64[]} in TSC cycles, TSC_KHZ;
@@ -86,10 +88,17 @@
  *                    > NAME, STATE, VCPUS, and what SCHED_SET sets; SCHED_TIMES,
  *                      SCHED_LATENCY, SCHED_YIELDS, SCHED_CAPPED, SCHED_SKEW u64 of all its
  *                      vCPUs; not of a dump, VCPU_LIST nest of nests {VCPU_ID, TID,
- *                      SCHED_STATE u32, SCHED_NICE s32, and the same of each}
+ *                      SCHED_STATE u32, SCHED_NICE s32, and the same of each}, those present
+ *   CPUS_SET         ! NAME; VCPUS u32, 1 to VCPUS_MAX: how many the guest is to have, where
+ *                      it runs or is paused; not named: as before
+ *                    > VCPUS that are present, VCPUS_WANTED, VCPUS_MAX, VCPUS_ONLINE u32: of
+ *                      those present, those that the guest has started. More are present
+ *                      now; where VCPUS is more than VCPUS_WANTED the guest has been asked
+ *                      to let go of the rest, and event CPUS tells of each that it has.
+ *                      That it can be asked again does no harm.
  *   events           multicast group "events": command EVENT with NAME, VM_ID,
  *                    EVENT u32, STATE, STOP_KIND, REASON, DEV_NAME of the device that
- *                    came or went
+ *                    came or went, VCPUS with event CPUS
  */
 #ifndef _UAPI_AERIE_H
 #define _UAPI_AERIE_H
@@ -151,6 +160,7 @@ enum aerie_cmd {
 	AERIE_CMD_SWAP_GET,
 	AERIE_CMD_SCHED_SET,
 	AERIE_CMD_SCHED_GET,
+	AERIE_CMD_CPUS_SET,
 	__AERIE_CMD_MAX
 };
 #define AERIE_CMD_MAX (__AERIE_CMD_MAX - 1)
@@ -287,6 +297,9 @@ enum aerie_attr {
 	AERIE_A_SCHED_YIELDS,	/* u64, times it let another vCPU of the VM go first */
 	AERIE_A_SCHED_CAPPED,	/* u64, times the cap stopped it */
 	AERIE_A_SCHED_SKEW,	/* u64, ns, longest that another waited while it ran */
+	AERIE_A_VCPUS_MAX,	/* u32, vCPUs that there can be; VCPUS are those that there are */
+	AERIE_A_VCPUS_WANTED,	/* u32, that there are to be */
+	AERIE_A_VCPUS_ONLINE,	/* u32, that the guest has started */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
@@ -339,6 +352,7 @@ enum aerie_uapi_event {
 	AERIE_EV_DESTROYED,
 	AERIE_EV_ATTACHED,
 	AERIE_EV_DETACHED,
+	AERIE_EV_CPUS,		/* vCPUs have come or gone */
 };
 
 /* What a page of guest-physical memory is. */

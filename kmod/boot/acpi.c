@@ -7,7 +7,7 @@
  * for it finds it, FACS, DSDT, FADT, MADT, MCFG, then RSDT and XSDT. They say that
  * this is a PC with an 8259 pair, RTC, serial port and a PCI bus, without keyboard
  * controller, video and SMI; always in ACPI mode; with the power button as fixed
- * hardware; with PCI slots that can be filled and emptied.
+ * hardware; with PCI slots that can be filled and emptied, and processors that come and go.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -115,6 +115,7 @@ struct acpi_fadt {
 /* MADT flags, and of its entries */
 #define MADT_PCAT_COMPAT	BIT(0)	/* there is an 8259 pair too */
 #define MADT_LAPIC_ENABLED	BIT(0)
+#define MADT_LAPIC_ONLINE_CAPABLE BIT(1)	/* it is not there yet, but may come */
 #define MADT_ACTIVE_HIGH	0x1
 #define MADT_LEVEL		0xc
 #define MADT_ALL_PROCESSORS	0xff
@@ -216,39 +217,117 @@ static void device(struct aml *aml, const char *name, const char *id, u16 base, 
 	aml_end(aml, mark);
 }
 
-static void processor(struct aml *aml, u32 id)
-{
-	char name[5];
-	u32 mark;
-
-	snprintf(name, sizeof(name), "C%03u", id % 1000);
-	mark = aml_device_begin(aml, name);
-	aml_name(aml, "_HID");
-	aml_string(aml, "ACPI0007");
-	aml_name(aml, "_UID");
-	aml_integer(aml, id);
-	aml_end(aml, mark);
-}
-
 /* What an object is notified of. */
 #define NOTIFY_BUS_CHECK	0
 #define NOTIFY_DEVICE_CHECK	1
 #define NOTIFY_EJECT_REQUEST	3
 
-/* A mask of slots, each told @event where it has a bit; what was read is cleared. */
-static void hotplug_mask(struct aml *aml, const char *mask, u8 event)
+static void slot_name(char name[5], u32 slot)
+{
+	snprintf(name, 5, "S%02u", slot);
+}
+
+static void processor_name(char name[5], u32 id)
+{
+	snprintf(name, 5, "C%03u", id % 1000);
+}
+
+/*
+ * A mask whose bit 0 is device @base: those from @first on and below @end are told @event
+ * where they have a bit. What was read is cleared.
+ */
+static void hotplug_mask(struct aml *aml, const char *mask, u8 event,
+			 void (*name_of)(char name[5], u32 id), u32 base, u32 first, u32 end)
 {
 	char name[5];
-	u32 slot, mark;
+	u32 id, mark;
 
 	aml_store_to_local(aml, mask);
 	aml_store_local(aml, mask);
-	for (slot = 1; slot < AERIE_PCI_SLOTS; slot++) {
-		snprintf(name, sizeof(name), "S%02u", slot);
-		mark = aml_if_local_begin(aml, BIT(slot));
+	for (id = max(base, first); id < min(base + 32, end); id++) {
+		name_of(name, id);
+		mark = aml_if_local_begin(aml, BIT(id - base));
 		aml_notify(aml, name, event);
 		aml_end(aml, mark);
 	}
+}
+
+/* How many vCPUs a machine can have, and how many of them there are: the first. */
+struct cpus {
+	u32 nr, nr_present;
+};
+
+static struct madt_lapic local_apic(u32 id, u32 flags)
+{
+	return (struct madt_lapic) {
+		.type = 0, .length = sizeof(struct madt_lapic),
+		.processor_uid = id, .apic_id = id, .flags = flags,
+	};
+}
+
+/* A field of 32 vCPUs: @mask is LOK, ASK, EJC or PRS; a letter follows. */
+static const char *cpu_field(char name[5], const char *mask, u32 id)
+{
+	snprintf(name, 5, "%s%c", mask, 'A' + id / 32);
+	return name;
+}
+
+static void processor(struct aml *aml, u32 id)
+{
+	struct madt_lapic lapic = local_apic(id, MADT_LAPIC_ENABLED);
+	char name[5], field[5];
+	u32 mark, method, here;
+
+	processor_name(name, id);
+	mark = aml_device_begin(aml, name);
+	aml_name(aml, "_HID");
+	aml_string(aml, "ACPI0007");
+	aml_name(aml, "_UID");
+	aml_integer(aml, id);
+	/* As it is when it is there: guests ask _STA about that. */
+	aml_name(aml, "_MAT");
+	aml_buffer(aml, &lapic, sizeof(lapic));
+	/* The first is there, and stays. */
+	if (id) {
+		method = aml_method_begin(aml, "_STA", 0);
+		aml_store_to_local(aml, cpu_field(field, "PRS", id));
+		here = aml_if_local_begin(aml, BIT(id % 32));
+		aml_return(aml, 0xf);
+		aml_end(aml, here);
+		aml_return(aml, 0);
+		aml_end(aml, method);
+		method = aml_method_begin(aml, "_EJ0", 1);
+		aml_store(aml, BIT(id % 32), cpu_field(field, "EJC", id));
+		aml_end(aml, method);
+	}
+	aml_end(aml, mark);
+}
+
+/* All processors, in a container: dev/cpu_hotplug.c says what the registers are. */
+static void processors(struct aml *aml, u32 nr)
+{
+	static const char * const fields[] = {
+		"LOKA", "LOKB", "ASKA", "ASKB", "EJCA", "EJCB", "PRSA", "PRSB",
+	};
+	u32 mark = aml_device_begin(aml, "CPUS"), method, id;
+	char field[5];
+
+	aml_name(aml, "_HID");
+	aml_string(aml, "ACPI0010");
+	aml_name(aml, "_UID");
+	aml_integer(aml, 0);
+	aml_ports(aml, "HPLG", AERIE_CPU_HOTPLUG_PORT, fields, ARRAY_SIZE(fields));
+	for (id = 0; id < nr; id++)
+		processor(aml, id);
+	method = aml_method_begin(aml, "SCAN", 0);
+	for (id = 0; id < nr; id += 32) {
+		hotplug_mask(aml, cpu_field(field, "LOK", id), NOTIFY_DEVICE_CHECK,
+			     processor_name, id, 1, nr);
+		hotplug_mask(aml, cpu_field(field, "ASK", id), NOTIFY_EJECT_REQUEST,
+			     processor_name, id, 1, nr);
+	}
+	aml_end(aml, method);
+	aml_end(aml, mark);
 }
 
 /* The bridge's slots: dev/hotplug.c says what the registers are. */
@@ -260,7 +339,7 @@ static void pci_slots(struct aml *aml)
 
 	aml_ports(aml, "HPLG", AERIE_HOTPLUG_PORT, fields, ARRAY_SIZE(fields));
 	for (slot = 1; slot < AERIE_PCI_SLOTS; slot++) {
-		snprintf(name, sizeof(name), "S%02u", slot);
+		slot_name(name, slot);
 		mark = aml_device_begin(aml, name);
 		aml_name(aml, "_ADR");
 		aml_integer(aml, slot << 16);
@@ -272,12 +351,12 @@ static void pci_slots(struct aml *aml)
 		aml_end(aml, mark);
 	}
 	method = aml_method_begin(aml, "SCAN", 0);
-	hotplug_mask(aml, "LOOK", NOTIFY_DEVICE_CHECK);
+	hotplug_mask(aml, "LOOK", NOTIFY_DEVICE_CHECK, slot_name, 0, 1, AERIE_PCI_SLOTS);
 	/* Guests look for what is no longer there only when told of the bus. */
 	mark = aml_if_local_begin(aml, BIT(0));
 	aml_notify(aml, "PCI0", NOTIFY_BUS_CHECK);
 	aml_end(aml, mark);
-	hotplug_mask(aml, "ASK", NOTIFY_EJECT_REQUEST);
+	hotplug_mask(aml, "ASK", NOTIFY_EJECT_REQUEST, slot_name, 0, 1, AERIE_PCI_SLOTS);
 	aml_end(aml, method);
 }
 
@@ -289,6 +368,10 @@ static void events(struct aml *aml)
 	BUILD_BUG_ON(AERIE_HOTPLUG_GPE != 0);
 	method = aml_method_begin(aml, "_L00", 0);
 	aml_call(aml, "PCI0", "SCAN");
+	aml_end(aml, method);
+	BUILD_BUG_ON(AERIE_CPU_HOTPLUG_GPE != 8);
+	method = aml_method_begin(aml, "_L08", 0);
+	aml_call(aml, "CPUS", "SCAN");
 	aml_end(aml, method);
 	aml_end(aml, mark);
 }
@@ -340,10 +423,10 @@ static void pci_host(struct aml *aml)
 	aml_end(aml, mark);
 }
 
-static u32 build_dsdt(struct aml *aml, u32 nr_vcpus)
+static u32 build_dsdt(struct aml *aml, const struct cpus *cpus)
 {
 	u32 start = table_begin(aml, "DSDT", 2);
-	u32 mark, i;
+	u32 mark;
 
 	aml_name(aml, "_S5");
 	mark = aml_package_begin(aml, 4);
@@ -357,8 +440,7 @@ static u32 build_dsdt(struct aml *aml, u32 nr_vcpus)
 	device(aml, "COM1", "PNP0501", 0x3f8, 8, 4);
 	device(aml, "RTC", "PNP0B00", 0x70, 2, 8);
 	pci_host(aml);
-	for (i = 0; i < nr_vcpus; i++)
-		processor(aml, i);
+	processors(aml, cpus->nr);
 	aml_end(aml, mark);
 	events(aml);
 	return table_end(aml, start);
@@ -389,10 +471,13 @@ static u32 build_fadt(struct aml *aml, u32 facs_gpa, u32 dsdt_gpa)
 		.pm1a_cnt = AERIE_PM1A_CNT_PORT,
 		.pm_tmr = AERIE_PM_TMR_PORT,
 		.gpe0 = AERIE_GPE0_PORT,
+		.gpe1 = AERIE_GPE1_PORT,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
 		.gpe0_len = 2,
+		.gpe1_len = 2,
+		.gpe1_base = AERIE_GPE1_BASE,
 		.p_lvl2_lat = NO_C2,
 		.p_lvl3_lat = NO_C2,
 		.century = RTC_CENTURY,
@@ -401,12 +486,14 @@ static u32 build_fadt(struct aml *aml, u32 facs_gpa, u32 dsdt_gpa)
 			 FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP | FADT_HEADLESS,
 		.reset_reg = port(AERIE_RESET_PORT, 1),
 		.reset_value = 6,
+		.minor_version = 3,	/* 6.3, the first with processors that may come */
 		/* Of the two addresses of the FACS only one may be given. */
 		.x_dsdt = dsdt_gpa,
 		.x_pm1a_evt = port(AERIE_PM1A_EVT_PORT, 4),
 		.x_pm1a_cnt = port(AERIE_PM1A_CNT_PORT, 2),
 		.x_pm_tmr = port(AERIE_PM_TMR_PORT, 4),
 		.x_gpe0 = port(AERIE_GPE0_PORT, 2),
+		.x_gpe1 = port(AERIE_GPE1_PORT, 2),
 		.hypervisor_vendor = "Aerie",
 	};
 	u32 start = table_begin(aml, "FACP", 6);
@@ -414,13 +501,14 @@ static u32 build_fadt(struct aml *aml, u32 facs_gpa, u32 dsdt_gpa)
 	BUILD_BUG_ON(sizeof(fadt) != 276);
 	fadt.x_pm1a_evt.access_size = 2;	/* status and enable, 16 bits each */
 	fadt.x_gpe0.access_size = 1;		/* and 8 bits each */
+	fadt.x_gpe1.access_size = 1;
 	aml_bytes(aml, (u8 *)&fadt + sizeof(fadt.header), sizeof(fadt) - sizeof(fadt.header));
 	return table_end(aml, start);
 }
 
-static u32 build_madt(struct aml *aml, u32 nr_vcpus)
+static u32 build_madt(struct aml *aml, const struct cpus *cpus)
 {
-	struct madt_lapic lapic = { 0, sizeof(lapic), .flags = MADT_LAPIC_ENABLED };
+	struct madt_lapic lapic;
 	const struct madt_ioapic ioapic = { 1, sizeof(ioapic), .address = AERIE_IOAPIC_BASE };
 	const struct madt_override pit = { 2, sizeof(pit), .source = 0, .gsi = PIT_GSI };
 	const struct madt_override sci = {
@@ -435,9 +523,9 @@ static u32 build_madt(struct aml *aml, u32 nr_vcpus)
 
 	aml_value(aml, AERIE_LAPIC_BASE, 4);
 	aml_value(aml, MADT_PCAT_COMPAT, 4);
-	for (i = 0; i < nr_vcpus; i++) {
-		lapic.processor_uid = i;
-		lapic.apic_id = i;
+	for (i = 0; i < cpus->nr; i++) {
+		lapic = local_apic(i, i < cpus->nr_present ? MADT_LAPIC_ENABLED :
+					  MADT_LAPIC_ONLINE_CAPABLE);
 		aml_bytes(aml, &lapic, sizeof(lapic));
 	}
 	aml_bytes(aml, &ioapic, sizeof(ioapic));
@@ -472,7 +560,7 @@ static u32 build_list(struct aml *aml, const char *signature, unsigned int size,
 	return table_end(aml, start);
 }
 
-static void build_tables(struct aml *aml, u32 nr_vcpus)
+static void build_tables(struct aml *aml, const struct cpus *cpus)
 {
 	struct acpi_rsdp rsdp = {
 		.revision = 2,
@@ -485,9 +573,9 @@ static void build_tables(struct aml *aml, u32 nr_vcpus)
 
 	aml_bytes(aml, &rsdp, sizeof(rsdp));	/* its place; filled in below */
 	facs = build_facs(aml);
-	dsdt = build_dsdt(aml, nr_vcpus);
+	dsdt = build_dsdt(aml, cpus);
 	tables[0] = build_fadt(aml, facs, dsdt);
-	tables[1] = build_madt(aml, nr_vcpus);
+	tables[1] = build_madt(aml, cpus);
 	tables[2] = build_mcfg(aml);
 	rsdp.rsdt = build_list(aml, "RSDT", 4, tables, ARRAY_SIZE(tables));
 	rsdp.xsdt = build_list(aml, "XSDT", 8, tables, ARRAY_SIZE(tables));
@@ -496,15 +584,16 @@ static void build_tables(struct aml *aml, u32 nr_vcpus)
 	memcpy(aml->buf, &rsdp, sizeof(rsdp));
 }
 
-s64 aerie_acpi_build(struct aerie_mem *mem, u32 nr_vcpus)
+s64 aerie_acpi_build(struct aerie_mem *mem, u32 nr_vcpus, u32 nr_present)
 {
+	const struct cpus cpus = { .nr = nr_vcpus, .nr_present = nr_present };
 	struct aml aml = { .cap = ACPI_BYTES };
 	int err;
 
 	aml.buf = kvzalloc(aml.cap, GFP_KERNEL);
 	if (!aml.buf)
 		return -ENOMEM;
-	build_tables(&aml, nr_vcpus);
+	build_tables(&aml, &cpus);
 	if (aml.full)
 		err = -EINVAL;		/* more processors than there can be */
 	else

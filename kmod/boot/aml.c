@@ -31,6 +31,7 @@
 #define AML_AND			0x7b
 #define AML_NOTIFY		0x86
 #define AML_IF			0xa0
+#define AML_RETURN		0xa4
 
 #define SPACE_IO		1
 #define FIELD_DWORD		3	/* accessed in double words, no lock, preserved */
@@ -146,6 +147,14 @@ static u32 buffer_begin(struct aml *aml, u8 size)
 	return mark;
 }
 
+void aml_buffer(struct aml *aml, const void *buf, u8 len)
+{
+	u32 mark = buffer_begin(aml, len);
+
+	aml_bytes(aml, buf, len);
+	aml_end(aml, mark);
+}
+
 /*
  * PkgLength counts itself. One byte holds 6 bits; of more, the first has the
  * number of those that follow in its top two bits and the lowest 4 of the length.
@@ -215,6 +224,12 @@ void aml_store(struct aml *aml, u32 val, const char *name)
 	aml_value(aml, AML_STORE, 1);
 	aml_integer(aml, val);
 	name_string(aml, name);
+}
+
+void aml_return(struct aml *aml, u32 val)
+{
+	aml_value(aml, AML_RETURN, 1);
+	aml_integer(aml, val);
 }
 
 void aml_notify(struct aml *aml, const char *object, u8 val)

@@ -42,6 +42,7 @@ u32 aml_if_local_begin(struct aml *aml, u32 mask);
 void aml_store_to_local(struct aml *aml, const char *name);	/* Local0 = @name */
 void aml_store_local(struct aml *aml, const char *name);	/* @name = Local0 */
 void aml_store(struct aml *aml, u32 val, const char *name);	/* @name = @val */
+void aml_return(struct aml *aml, u32 val);
 void aml_notify(struct aml *aml, const char *object, u8 val);
 /* Call the method @name in \_SB.@device. */
 void aml_call(struct aml *aml, const char *device, const char *name);
@@ -57,6 +58,7 @@ void aml_name(struct aml *aml, const char *name);
 void aml_integer(struct aml *aml, u32 val);
 void aml_string(struct aml *aml, const char *str);
 void aml_eisa_id(struct aml *aml, const char *id);
+void aml_buffer(struct aml *aml, const void *buf, u8 len);
 
 /* A buffer of resource descriptors: between these, of which the end adds its own. */
 u32 aml_resources_begin(struct aml *aml, u8 nr_bytes);

@@ -26,7 +26,8 @@ struct aerie_image {
  * @initrd: or NULL
  * @modules: multiboot modules, @nr_modules of them
  * @cmdline: NUL-terminated, or NULL
- * @nr_vcpus: for the ACPI tables
+ * @nr_vcpus: for the ACPI tables: that there can be
+ * @nr_present: the first of them, that there are
  */
 struct aerie_boot {
 	struct aerie_mem *mem;
@@ -35,7 +36,7 @@ struct aerie_boot {
 	struct aerie_image **modules;
 	u32 nr_modules;
 	const char *cmdline;
-	u32 nr_vcpus;
+	u32 nr_vcpus, nr_present;
 };
 
 /**
@@ -79,10 +80,11 @@ int aerie_multiboot_load(const struct aerie_boot *boot, struct aerie_boot_state 
  * aerie_acpi_build() - write the ACPI tables into the BIOS area
  * @mem: guest memory; tables end up at 0xe0000-0xfffff
  * @nr_vcpus: processors in the MADT
+ * @nr_present: the first of them, which are there now
  *
  * Context: may sleep. Return: GPA of the RSDP, or -errno.
  */
-s64 aerie_acpi_build(struct aerie_mem *mem, u32 nr_vcpus);
+s64 aerie_acpi_build(struct aerie_mem *mem, u32 nr_vcpus, u32 nr_present);
 
 #define AERIE_BIOS_START	0xe0000u	/* reserved in the guest's memory map */
 #define AERIE_BIOS_END		0x100000u

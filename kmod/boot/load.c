@@ -74,7 +74,7 @@ s64 aerie_boot_firmware(const struct aerie_boot *boot, struct aerie_why *why)
 		if (err)
 			return aerie_boot_mem_error(why, err);
 	}
-	rsdp = aerie_acpi_build(boot->mem, boot->nr_vcpus);
+	rsdp = aerie_acpi_build(boot->mem, boot->nr_vcpus, boot->nr_present);
 	if (rsdp < 0)
 		return aerie_boot_mem_error(why, rsdp);
 	return rsdp;

@@ -45,7 +45,7 @@ void aerie_vcpu_stop(struct aerie_vcpu *vcpu);
 /* No kick is on its way any more, though one may be arriving: RCU waits for that. */
 void aerie_vcpu_kicks_sent(struct aerie_vcpu *vcpu);
 void aerie_vcpu_free(struct aerie_vcpu *vcpu);
-/* INIT or power-on state. Context: loaded. */
+/* INIT or power-on state; neither voids what the local APIC has taken. Context: loaded. */
 void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init);
 
 /* exit.c: act on a decoded exit. Context: loaded; interrupts on but for AERIE_EXITS_IRQOFF */

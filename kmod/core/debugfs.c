@@ -29,10 +29,10 @@ static int state_show(struct seq_file *m, void *unused)
 {
 	struct aerie_vm *vm = m->private;
 
-	seq_printf(m, "name %s\nid %u\nstate %s\nreason %s\nvcpus %u\ncmdline %s\n",
+	seq_printf(m, "name %s\nid %u\nstate %s\nreason %s\nvcpus %u\npresent 0x%llx\ncmdline %s\n",
 		   vm->config.name, vm->id, state_names[READ_ONCE(vm->state)],
 		   vm->reason[0] ? vm->reason : "-", vm->nr_vcpus,
-		   vm->config.cmdline ?: "");
+		   READ_ONCE(vm->vcpus_present), vm->config.cmdline ?: "");
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(state);

@@ -180,7 +180,6 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 		/* One at a time: others set bits meanwhile. */
 		clear_bit(AERIE_REQ_EVENT, &vcpu->requests);
 		clear_bit(AERIE_REQ_TLB_FLUSH, &vcpu->requests);
-		clear_bit(AERIE_REQ_APIC, &vcpu->requests);
 		clear_bit(AERIE_REQ_CLOCK, &vcpu->requests);
 		clear_bit(AERIE_REQ_STEAL, &vcpu->requests);
 		clear_bit(AERIE_REQ_YIELD, &vcpu->requests);
@@ -201,13 +200,15 @@ static void vcpu_serve_apic(struct aerie_vcpu *vcpu)
 	struct aerie_lapic *lapic = vcpu->lapic;
 
 	if (test_and_clear_bit(AERIE_LAPIC_INIT, &lapic->pending)) {
-		aerie_vcpu_reset(vcpu, true);
+		aerie_vcpu_reset(vcpu, !xchg(&vcpu->ejected, false));
 		/* The bootstrap processor starts again at the reset vector. */
 		if (vcpu->id)
 			vcpu->mp_state = AERIE_MP_WAIT_SIPI;
 	}
+	/* One that was on its way when the vCPU was ejected starts nothing. */
 	if (test_and_clear_bit(AERIE_LAPIC_SIPI, &lapic->pending) &&
-	    vcpu->mp_state == AERIE_MP_WAIT_SIPI) {
+	    vcpu->mp_state == AERIE_MP_WAIT_SIPI &&
+	    READ_ONCE(vcpu->vm->vcpus_present) & BIT_ULL(vcpu->id)) {
 		u8 vector = READ_ONCE(lapic->sipi_vector);
 		struct aerie_segment cs;
 

@@ -30,6 +30,7 @@
 #include "core/policy.h"
 #include "dev/chips.h"
 #include "dev/device.h"
+#include "dev/lapic.h"
 #include "sched/sched.h"
 #include "uapi.h"
 
@@ -194,6 +195,7 @@ static int vm_load_image(struct aerie_vm *vm, struct aerie_boot_state *state,
 		.nr_modules = c->nr_modules,
 		.cmdline = c->cmdline,
 		.nr_vcpus = vm->nr_vcpus,
+		.nr_present = hweight64(vm->vcpus_present),
 	};
 	int err = -ENOMEM;
 	u32 i;
@@ -231,6 +233,9 @@ static void vcpu_boot(struct aerie_vcpu *vcpu, void *arg)
 	struct aerie_dtable gdt = { .base = b->gdt_base, .limit = b->gdt_limit };
 	enum aerie_seg seg;
 
+	/* INITs and start-up IPIs of the guest before. */
+	clear_bit(AERIE_REQ_APIC, &vcpu->requests);
+	xchg(&vcpu->lapic->pending, 0);
 	aerie_vcpu_reset(vcpu, false);
 	if (vcpu->id)
 		return;
@@ -294,6 +299,7 @@ static void vm_settle(struct aerie_vm *vm)
 	aerie_devices_off(vm);
 	aerie_mem_clear(&vm->mem);
 	aerie_plug_eject(vm, true);
+	aerie_cpu_hotplug_settle(vm);
 	mutex_lock(&vm->call_lock);
 	vm->holds_cpus = false;
 	mutex_unlock(&vm->call_lock);
@@ -519,6 +525,7 @@ static int vm_build(struct aerie_vm *vm, struct aerie_why *why)
 		vm->vcpus[vm->nr_vcpus] = vcpu;
 		smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
 	}
+	aerie_cpu_hotplug_settle(vm);
 	return 0;
 
 err_vcpus:

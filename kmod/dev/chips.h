@@ -8,6 +8,7 @@
 struct aerie_console;
 struct aerie_ioapic;
 struct aerie_pic;
+struct aerie_vcpu;
 struct aerie_vm;
 
 /* pic.c: the 8259 pair */
@@ -85,6 +86,27 @@ void aerie_hotplug_empty(struct aerie_vm *vm, unsigned int slot);
 
 /* Called by hotplug.c when the guest has ejected a device (core/plug.c). Any context. */
 void aerie_vm_eject(struct aerie_vm *vm);
+
+/* cpu_hotplug.c: vCPUs by ACPI */
+
+#define AERIE_GPE1_PORT		0x620	/* event block, as block 0 */
+#define AERIE_GPE1_BASE		8	/* number of its first event */
+#define AERIE_CPU_HOTPLUG_GPE	8	/* the event of that block */
+#define AERIE_CPU_HOTPLUG_PORT	0x628	/* masks of 8 bytes: LOOK, ASK, EJECT, PRESENT */
+
+/*
+ * The guest is to have @nr vCPUs, 1 to vm->nr_vcpus: what is missing is there now, what is
+ * too much it is asked to let go. That it can be asked again does no harm. Context: any.
+ */
+void aerie_cpu_hotplug_want(struct aerie_vm *vm, u32 nr);
+u32 aerie_cpu_hotplug_wanted(struct aerie_vm *vm);
+/* No guest runs: there are as many as are wanted. vCPUs are parked, or just made. */
+void aerie_cpu_hotplug_settle(struct aerie_vm *vm);
+
+/* The guest has ejected a vCPU (lapic_ipi.c): its thread goes to power-on state. Any context. */
+void aerie_apic_eject(struct aerie_vcpu *vcpu);
+/* Called by cpu_hotplug.c after the guest has ejected vCPUs (core/cpus.c). Any context. */
+void aerie_vm_vcpus_ejected(struct aerie_vm *vm);
 
 /* console.c: scroll-back ring, watchers' descriptors; tty.c: the host tty */
 

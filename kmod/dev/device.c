@@ -13,6 +13,7 @@
 static const struct aerie_dev_ops * const classes[] = {
 	&aerie_ioapic_dev,
 	&aerie_pic_dev,
+	&aerie_cpu_hotplug_dev,		/* the RTC notes how many there are */
 	&aerie_pit_dev,
 	&aerie_rtc_dev,
 	&aerie_pm_dev,

@@ -89,6 +89,7 @@ struct aerie_dev {
 /* The classes every machine has, in order of creation. */
 extern const struct aerie_dev_ops aerie_ioapic_dev;
 extern const struct aerie_dev_ops aerie_pic_dev;
+extern const struct aerie_dev_ops aerie_cpu_hotplug_dev;
 extern const struct aerie_dev_ops aerie_pit_dev;
 extern const struct aerie_dev_ops aerie_rtc_dev;
 extern const struct aerie_dev_ops aerie_pm_dev;

@@ -18,6 +18,7 @@ struct aerie_vcpu;
 /* Who drives a shared line; a line is high while any source drives it high. */
 enum aerie_irq_source {
 	AERIE_IRQ_PIT, AERIE_IRQ_COM1, AERIE_IRQ_RTC, AERIE_IRQ_SCI, AERIE_IRQ_GPE,
+	AERIE_IRQ_GPE1,
 	AERIE_IRQ_PCI,		/* and up: one a PCI interrupt source */
 };
 

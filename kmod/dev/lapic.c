@@ -397,11 +397,9 @@ void aerie_lapic_reset(struct aerie_vcpu *vcpu, bool init)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
 
-	if (!init) {
+	if (!init)
 		WRITE_ONCE(lapic->base_msr, APIC_DEFAULT_PHYS_BASE | LAPIC_BASE_ENABLE |
 			   (vcpu->id ? 0 : MSR_IA32_APICBASE_BSP));
-		xchg(&lapic->pending, 0);
-	}
 	lapic_reset_regs(lapic);
 	/*
 	 * There may be no firmware to set up virtual wire mode, by which a

@@ -48,7 +48,10 @@ struct aerie_lapic {
 int aerie_lapic_create(struct aerie_vcpu *vcpu);
 void aerie_lapic_destroy(struct aerie_vcpu *vcpu);
 
-/* Power-on state, or INIT state where @init (APIC ID, base and mode are kept). */
+/*
+ * Power-on state, or INIT state where @init (APIC ID, base and mode are kept). What is in
+ * lapic->pending stays.
+ */
 void aerie_lapic_reset(struct aerie_vcpu *vcpu, bool init);
 
 /**

@@ -13,6 +13,7 @@
 #include <linux/nospec.h>
 #include <uapi/linux/kvm_para.h>
 
+#include "dev/chips.h"
 #include "dev/lapic_regs.h"
 
 #define ICR_MODE_SHIFT		8
@@ -24,10 +25,10 @@
 
 static_assert(AERIE_MAX_VCPUS <= 64, "a bitmap of vCPUs is one word");
 
+/* Those that are there. None while the VM is still being made: a device may already send. */
 static u64 route_all(struct aerie_vm *vm)
 {
-	/* None while the VM is still being made: a device may already send. */
-	return vm->nr_vcpus ? ~0ull >> (64 - vm->nr_vcpus) : 0;
+	return READ_ONCE(vm->vcpus_present);
 }
 
 /* SDM, Logical Destination Mode, for an APIC that is in xAPIC mode. */
@@ -76,7 +77,7 @@ static u64 route(struct aerie_vm *vm, const struct aerie_apic_msg *msg)
 		return route_logical(vm, msg);
 	if (dest >= vm->nr_vcpus)
 		return 0;
-	return BIT_ULL(array_index_nospec(dest, vm->nr_vcpus));
+	return BIT_ULL(array_index_nospec(dest, vm->nr_vcpus)) & route_all(vm);
 }
 
 /*
@@ -113,6 +114,12 @@ static void take_init(struct aerie_lapic *lapic)
 	/* A start-up IPI from before this INIT is void. */
 	xchg(&lapic->pending, BIT(AERIE_LAPIC_INIT));
 	aerie_vcpu_request(lapic->vcpu, AERIE_REQ_APIC);
+}
+
+void aerie_apic_eject(struct aerie_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->ejected, true);
+	take_init(vcpu->lapic);		/* whoever sees it sees that */
 }
 
 static void take_sipi(struct aerie_lapic *lapic, u8 vector)

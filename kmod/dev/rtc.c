@@ -496,7 +496,6 @@ static void rtc_note_machine(struct aerie_rtc *rtc, const struct aerie_vm *vm)
 	cmos_put(rtc, CMOS_EXT_MEM2, 2, min_t(u64, ext, 0xffff));
 	cmos_put(rtc, CMOS_MEM_16M, 2, low > 16u << 20 ? (low >> 16) - 256 : 0);
 	cmos_put(rtc, CMOS_MEM_4G, 3, min_t(u64, high >> 16, 0xffffff));
-	cmos_put(rtc, CMOS_CPUS, 1, vm->config.nr_vcpus - 1);
 }
 
 static struct aerie_dev *rtc_create(struct aerie_vm *vm)
@@ -532,7 +531,10 @@ static void rtc_destroy(struct aerie_dev *dev)
 	kfree(rtc);
 }
 
-/* The battery keeps the time and the memory; interrupts are turned off. */
+/*
+ * The battery keeps the time and the memory, in which firmware notes how many processors
+ * there are; interrupts are turned off.
+ */
 static void rtc_reset(struct aerie_dev *dev)
 {
 	struct aerie_rtc *rtc = container_of(dev, struct aerie_rtc, dev);
@@ -548,6 +550,8 @@ static void rtc_reset(struct aerie_dev *dev)
 	rtc->s.cmos[RTC_CONTROL] = RTC_24H;
 	rtc->s.cmos[RTC_INTR_FLAGS] = 0;
 	rtc->s.owed = 0;
+	if (dev->vm->vcpus_present)
+		cmos_put(rtc, CMOS_CPUS, 1, hweight64(dev->vm->vcpus_present) - 1);
 	now = rtc_now(rtc);
 	rtc_seen(rtc, now);
 	rtc_update_line(rtc);

@@ -41,6 +41,8 @@ static const struct netlink_range_validation burst_range = {
 #define NL_RATE		NLA_POLICY_FULL_RANGE(NLA_U64, (void *)&rate_range)
 #define NL_BURST	NLA_POLICY_FULL_RANGE(NLA_U32, (void *)&burst_range)
 
+#define NL_VCPUS	NLA_POLICY_RANGE(NLA_U32, 1, AERIE_VCPUS_MAX)
+
 static const struct nla_policy disk_policy[] = {
 	[AERIE_A_DISK_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[AERIE_A_DISK_LAYERS] = { .type = NLA_BINARY,
@@ -74,7 +76,7 @@ static const struct nla_policy create_policy[] = {
 	[AERIE_A_NAME] = NL_NAME,
 	/* The cast: 6.1 does not promise to leave the range alone, but does. */
 	[AERIE_A_MEMORY] = NLA_POLICY_FULL_RANGE(NLA_U64, (void *)&memory_range),
-	[AERIE_A_VCPUS] = NLA_POLICY_RANGE(NLA_U32, 1, AERIE_VCPUS_MAX),
+	[AERIE_A_VCPUS] = NL_VCPUS,
 	[AERIE_A_KERNEL_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[AERIE_A_INITRD_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[AERIE_A_MODULE_FDS] = {
@@ -86,6 +88,12 @@ static const struct nla_policy create_policy[] = {
 	[AERIE_A_HVC] = { .type = NLA_FLAG },
 	[AERIE_A_SHARE_GROUP] = { .type = NLA_NUL_STRING, .len = AERIE_GROUP_MAX },
 	NL_BALLOON,
+	[AERIE_A_VCPUS_MAX] = NL_VCPUS,
+};
+
+static const struct nla_policy cpus_policy[] = {
+	[AERIE_A_NAME] = NL_NAME,
+	[AERIE_A_VCPUS] = NL_VCPUS,
 };
 
 static const struct nla_policy share_set_policy[] = {
@@ -318,6 +326,12 @@ static const struct genl_ops family_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 		NL_POLICY(name_policy),
 		.dumpit = aerie_nl_swap_dump,
+	},
+	{
+		.cmd = AERIE_CMD_CPUS_SET,
+		.flags = GENL_ADMIN_PERM,
+		NL_POLICY(cpus_policy),
+		.doit = aerie_nl_cpus_set,
 	},
 	{
 		.cmd = AERIE_CMD_SHARE_SET,

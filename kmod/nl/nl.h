@@ -132,6 +132,9 @@ int aerie_nl_sched_set(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_sched_get(struct sk_buff *skb, struct genl_info *info);
 int aerie_nl_sched_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* nl_cpus.c */
+int aerie_nl_cpus_set(struct sk_buff *skb, struct genl_info *info);
+
 /* nl_stat.c */
 int aerie_nl_stat_get(struct sk_buff *skb, struct genl_info *info);
 

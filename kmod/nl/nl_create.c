@@ -288,6 +288,19 @@ int aerie_nl_devices(struct aerie_vm_config *config, struct nlattr **attrs,
 	return err;
 }
 
+static int config_vcpus(struct aerie_vm_config *config, struct nlattr **attrs,
+			struct aerie_why *why)
+{
+	const struct nlattr *nr = attrs[AERIE_A_VCPUS], *max = attrs[AERIE_A_VCPUS_MAX];
+
+	config->nr_present = nr ? nla_get_u32(nr) : 1;
+	config->nr_vcpus = max ? nla_get_u32(max) : config->nr_present;
+	if (config->nr_vcpus < config->nr_present)
+		return aerie_refuse(why, -EINVAL, AERIE_A_VCPUS_MAX,
+				    "there can be no fewer vCPUs than there are");
+	return 0;
+}
+
 /* Fill a zeroed configuration; the caller calls aerie_vm_config_free() in either case. */
 static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 		      struct aerie_why *why)
@@ -303,10 +316,9 @@ static int config_get(struct aerie_vm_config *config, struct nlattr **attrs,
 	if (!IS_ALIGNED(config->memory_bytes, PAGE_SIZE))
 		return aerie_refuse(why, -EINVAL, AERIE_A_MEMORY,
 				    "memory is not a multiple of 4 KiB");
-	config->nr_vcpus = 1;
-	if (attrs[AERIE_A_VCPUS])
-		config->nr_vcpus = nla_get_u32(attrs[AERIE_A_VCPUS]);
-
+	err = config_vcpus(config, attrs, why);
+	if (err)
+		return err;
 	if (attrs[AERIE_A_SHARE_GROUP]) {
 		nla_strscpy(config->share_group, attrs[AERIE_A_SHARE_GROUP],
 			    sizeof(config->share_group));

@@ -18,6 +18,7 @@ struct nl_event {
 	u32 vm_id;
 	u32 state;
 	u32 stop_kind;
+	u32 vcpus;
 	char name[AERIE_NAME_LEN];
 	char reason[sizeof_field(struct aerie_vm, reason)];
 	char device[AERIE_NAME_LEN];
@@ -49,6 +50,7 @@ void aerie_nl_event_device(struct aerie_vm *vm, u32 event, const char *device)
 	ev->vm_id = vm->id;
 	ev->state = min_t(u32, state, AERIE_STATE_STOPPED);
 	ev->stop_kind = AERIE_STOP_NONE;
+	ev->vcpus = event == AERIE_EV_CPUS ? hweight64(READ_ONCE(vm->vcpus_present)) : 0;
 	strscpy(ev->name, vm->config.name, sizeof(ev->name));
 	strscpy(ev->device, device, sizeof(ev->device));
 	ev->reason[0] = '\0';
@@ -78,6 +80,8 @@ static int event_fill(struct sk_buff *skb, const struct nl_event *ev)
 	     nla_put_string(skb, AERIE_A_REASON, ev->reason)))
 		return -EMSGSIZE;
 	if (ev->device[0] && nla_put_string(skb, AERIE_A_DEV_NAME, ev->device))
+		return -EMSGSIZE;
+	if (ev->vcpus && nla_put_u32(skb, AERIE_A_VCPUS, ev->vcpus))
 		return -EMSGSIZE;
 	genlmsg_end(skb, hdr);
 	return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* SCHED_SET, SCHED_GET: how a VM's vCPUs are scheduled, and where their time went. */
+#include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/slab.h>
 
@@ -78,7 +79,7 @@ static int put_config(struct sk_buff *msg, struct aerie_vm *vm)
 	if (!err &&
 	    (nla_put_string(msg, AERIE_A_NAME, vm->config.name) ||
 	     nla_put_u32(msg, AERIE_A_STATE, READ_ONCE(vm->state)) ||
-	     nla_put_u32(msg, AERIE_A_VCPUS, vm->nr_vcpus) ||
+	     nla_put_u32(msg, AERIE_A_VCPUS, hweight64(READ_ONCE(vm->vcpus_present))) ||
 	     nla_put_u32(msg, AERIE_A_SCHED_WEIGHT, c->weight) ||
 	     nla_put_u32(msg, AERIE_A_SCHED_CAP, c->cap_percent) ||
 	     nla_put_string(msg, AERIE_A_SCHED_PIN, pin) ||
@@ -96,17 +97,19 @@ static int sched_fill(struct sk_buff *msg, struct aerie_vm *vm, bool each)
 	struct vcpu_figures *f = kcalloc(2, sizeof(*f), GFP_KERNEL), *sum = f + 1;
 	struct nlattr *list = NULL;
 	int err = f ? put_config(msg, vm) : -ENOMEM;
-	u32 n;
+	u64 present = READ_ONCE(vm->vcpus_present);
 
 	if (!err && each) {
 		list = nla_nest_start(msg, AERIE_A_VCPU_LIST);
 		err = list ? 0 : -EMSGSIZE;
 	}
-	for (n = 0; n < vm->nr_vcpus && !err; n++) {
-		figures_of(vm->vcpus[n], now, f);
+	for (; present && !err; present &= present - 1) {
+		const struct aerie_vcpu *vcpu = vm->vcpus[__ffs(present)];
+
+		figures_of(vcpu, now, f);
 		figures_add(sum, f);
 		if (each)
-			err = put_vcpu(msg, vm->vcpus[n], f);
+			err = put_vcpu(msg, vcpu, f);
 	}
 	if (!err && each)
 		nla_nest_end(msg, list);

@@ -62,16 +62,15 @@ static const char *vcpu_state(struct aerie_vcpu *vcpu)
 	}
 }
 
-static int put_vcpus(struct sk_buff *skb, struct aerie_vm *vm)
+static int put_vcpus(struct sk_buff *skb, struct aerie_vm *vm, u64 present)
 {
 	struct nlattr *list, *nest;
-	u32 i;
 
 	list = nla_nest_start(skb, AERIE_A_VCPU_LIST);
 	if (!list)
 		return -EMSGSIZE;
-	for (i = 0; i < vm->nr_vcpus; i++) {
-		struct aerie_vcpu *vcpu = vm->vcpus[i];
+	for (; present; present &= present - 1) {
+		struct aerie_vcpu *vcpu = vm->vcpus[__ffs(present)];
 
 		nest = nla_nest_start(skb, AERIE_A_VCPU);
 		if (!nest ||
@@ -127,13 +126,15 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm)
 {
 	enum aerie_vm_state state = READ_ONCE(vm->state);
 	const char *hvc_tty = READ_ONCE(vm->hvc_tty);
+	u64 present = READ_ONCE(vm->vcpus_present);
 	int err;
 
 	err = nla_put_string(skb, AERIE_A_NAME, vm->config.name) ?:
 	      nla_put_u32(skb, AERIE_A_VM_ID, vm->id) ?:
 	      nla_put_u32(skb, AERIE_A_STATE, min_t(u32, state, AERIE_STATE_STOPPED)) ?:
 	      put_reason(skb, vm) ?:
-	      nla_put_u32(skb, AERIE_A_VCPUS, vm->nr_vcpus) ?:
+	      nla_put_u32(skb, AERIE_A_VCPUS, hweight64(present)) ?:
+	      nla_put_u32(skb, AERIE_A_VCPUS_MAX, vm->nr_vcpus) ?:
 	      put_u64(skb, AERIE_A_MEMORY, vm->config.memory_bytes) ?:
 	      put_usage(skb, vm, state);
 	if (!err && vm->tty)
@@ -142,7 +143,7 @@ static int vm_fill(struct sk_buff *skb, struct aerie_vm *vm)
 		err = nla_put_string(skb, AERIE_A_HVC_TTY, hvc_tty);
 	if (!err && vm->config.cmdline)
 		err = nla_put_string(skb, AERIE_A_CMDLINE, vm->config.cmdline);
-	return err ?: put_vcpus(skb, vm);
+	return err ?: put_vcpus(skb, vm, present);
 }
 
 int aerie_nl_vm_get(struct sk_buff *skb, struct genl_info *info)

@@ -208,7 +208,7 @@ static bool has_name(uint8_t cmd)
 	return (cmd >= AERIE_CMD_VM_CREATE && cmd <= AERIE_CMD_CONSOLE_OPEN) ||
 	       (cmd >= AERIE_CMD_DEV_ATTACH && cmd <= AERIE_CMD_MEM_GET) ||
 	       cmd == AERIE_CMD_SHARE_GET || cmd == AERIE_CMD_BALLOON_SET ||
-	       cmd == AERIE_CMD_MEM_SET || cmd == AERIE_CMD_MEM_MAP;
+	       cmd == AERIE_CMD_MEM_SET || cmd == AERIE_CMD_MEM_MAP || cmd == AERIE_CMD_CPUS_SET;
 }
 
 /* A balloon, or nearly one. */
@@ -298,12 +298,14 @@ static void put_nics(struct message *m)
 static void put_create(struct message *m)
 {
 	uint64_t memory = (64ull + any(4)) << 20;
-	uint32_t vcpus = 1 + any(2);
+	uint32_t vcpus = 1 + any(2), max = 2 + any(3);
 
 	put(m, AERIE_A_MEMORY, &memory, sizeof(memory));
 	put(m, AERIE_A_KERNEL_FD, &good_fd, sizeof(good_fd));
 	if (any(2))
 		put(m, AERIE_A_VCPUS, &vcpus, sizeof(vcpus));
+	if (any(2))
+		put(m, AERIE_A_VCPUS_MAX, &max, sizeof(max));
 	if (any(2))
 		put(m, AERIE_A_INITRD_FD, &good_fd, sizeof(good_fd));
 	if (any(2))
@@ -334,21 +336,47 @@ static void put_bad_fd(struct message *m)
 		put(m, type, &fds[1], sizeof(fds[1]));
 }
 
+/* More than most can have, too: whether it is refused depends on the VM. */
+static void put_vcpus(struct message *m)
+{
+	uint32_t vcpus = 1 + any(5);
+
+	if (any(4))
+		put(m, AERIE_A_VCPUS, &vcpus, sizeof(vcpus));
+}
+
+static const uint32_t bad_counts[] = { 0, 65, 1000, 0x80000000, ~0u };
+
+static void put_bad_vcpus(struct message *m)
+{
+	put(m, AERIE_A_VCPUS, &bad_counts[any(5)], sizeof(bad_counts[0]));
+}
+
 static void put_bad_number(struct message *m)
 {
 	static const uint64_t memories[] = {
 		0, 1, 4096, (1 << 20) - 1, (1 << 20) + 1, (1ull << 44) + 4096, 1ull << 63, ~0ull,
 	};
-	static const uint32_t counts[] = { 0, 65, 1000, 0x80000000, ~0u };
 	uint64_t memory = memories[any(8)];
-	uint32_t count = counts[any(5)];
+	uint32_t count = bad_counts[any(5)], two = 2, one = 1;
 
 	if (any(2)) {
 		put(m, AERIE_A_MEMORY, &memory, sizeof(memory));
 	} else {
 		memory = 64 << 20;
 		put(m, AERIE_A_MEMORY, &memory, sizeof(memory));
-		put(m, AERIE_A_VCPUS, &count, sizeof(count));
+		switch (any(3)) {
+		case 0:
+			put(m, AERIE_A_VCPUS, &count, sizeof(count));
+			break;
+		case 1:
+			put(m, AERIE_A_VCPUS_MAX, &count, sizeof(count));
+			break;
+		case 2:
+			put(m, AERIE_A_VCPUS, &two, sizeof(two));
+			put(m, AERIE_A_VCPUS_MAX, &one, sizeof(one));
+			break;
+		}
 	}
 	put(m, AERIE_A_KERNEL_FD, &good_fd, sizeof(good_fd));
 }
@@ -399,8 +427,8 @@ static uint8_t command_for(enum spoil spoil)
 	case SPOIL_FD:
 		return AERIE_CMD_VM_CREATE;
 	case SPOIL_RANGE:
-		return any(4) ? AERIE_CMD_VM_CREATE :
-		       any(2) ? AERIE_CMD_MEM_MAP : AERIE_CMD_BALLOON_SET;
+		return any(4) ? AERIE_CMD_VM_CREATE : any(3) ? AERIE_CMD_MEM_MAP :
+		       any(2) ? AERIE_CMD_CPUS_SET : AERIE_CMD_BALLOON_SET;
 	case SPOIL_SHORT:
 	case SPOIL_NO_NUL:
 	case SPOIL_NAME:
@@ -441,6 +469,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_bad_start(m);
 	else if (spoil == SPOIL_RANGE && cmd == AERIE_CMD_BALLOON_SET)
 		put_bad_balloon(m);
+	else if (spoil == SPOIL_RANGE && cmd == AERIE_CMD_CPUS_SET)
+		put_bad_vcpus(m);
 	else if (spoil == SPOIL_RANGE)
 		put_bad_number(m);
 	else if (cmd == AERIE_CMD_VM_CREATE)
@@ -451,6 +481,8 @@ static void build(struct message *m, uint8_t cmd, enum spoil spoil)
 		put_detach(m);
 	else if (cmd == AERIE_CMD_MEM_MAP)
 		put_start(m);
+	else if (cmd == AERIE_CMD_CPUS_SET)
+		put_vcpus(m);
 	else if (cmd == AERIE_CMD_BALLOON_SET && any(2))
 		put_balloon(m);
 

@@ -7,7 +7,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 39
+plan 40
 
 v=$(vm refused)
 before=$(aerie list --names | wc -l)
@@ -19,7 +19,7 @@ run() {
 }
 
 # No such VM
-for verb in start pause resume reset destroy stop show console stat mem share balloon; do
+for verb in start pause resume reset destroy stop show console stat mem share balloon cpus; do
 	check "$verb of a VM that is not" says 3 "no such VM" aerie "$verb" "$v"
 done
 

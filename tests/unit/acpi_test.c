@@ -17,12 +17,17 @@
 static struct aerie_mem mem;
 static u8 bios[AERIE_BIOS_END - AERIE_BIOS_START];
 
-static void build(u32 nr_vcpus)
+static void build_of(u32 nr_vcpus, u32 nr_present)
 {
 	aerie_mem_init(&mem, 64ull << 20, NULL);
-	EXPECT_EQ(aerie_acpi_build(&mem, nr_vcpus), AERIE_BIOS_START);
+	EXPECT_EQ(aerie_acpi_build(&mem, nr_vcpus, nr_present), AERIE_BIOS_START);
 	aerie_mem_read(&mem, AERIE_BIOS_START, bios, sizeof(bios), GFP_KERNEL);
 	aerie_mem_fini(&mem);
+}
+
+static void build(u32 nr_vcpus)
+{
+	build_of(nr_vcpus, nr_vcpus);
 }
 
 static u64 get(const u8 *p, unsigned int size)
@@ -109,8 +114,11 @@ TEST(fadt_describes_the_machine)
 	EXPECT_EQ(get(fadt + 76, 4), 0x608);
 	EXPECT_EQ(get(fadt + 88, 4), 0x04000204);	/* lengths */
 	EXPECT_EQ(get(fadt + 80, 4), AERIE_GPE0_PORT);
-	EXPECT_EQ(get(fadt + 92, 2), 2);		/* a byte each of status and enable bits */
+	EXPECT_EQ(get(fadt + 84, 4), AERIE_GPE1_PORT);
+	EXPECT_EQ(get(fadt + 92, 3), 0x080202);		/* a byte each of status and enable bits */
 	EXPECT_EQ(get(fadt + 220 + 4, 8), AERIE_GPE0_PORT);
+	EXPECT_EQ(get(fadt + 232 + 4, 8), AERIE_GPE1_PORT);
+	EXPECT_EQ(fadt[131], 3);			/* 6.3: processors may be online capable */
 	EXPECT_EQ(get(fadt + 109, 2), 5);		/* legacy, no 8042, no VGA, RTC */
 	EXPECT_EQ(get(fadt + 112, 4) & BIT(4), 0);	/* power button in fixed hardware */
 	EXPECT_EQ(get(fadt + 112, 4) & BIT(20), 0);	/* not hardware-reduced */
@@ -123,12 +131,12 @@ TEST(fadt_describes_the_machine)
 	EXPECT_EQ(get(fadt + 208 + 4, 8), 0x608);
 }
 
-static void expect_madt(u32 nr_vcpus)
+static void expect_madt(u32 nr_vcpus, u32 nr_present)
 {
 	u8 *madt, *p, *end;
 	u32 cpus = 0, seen = 0;
 
-	build(nr_vcpus);
+	build_of(nr_vcpus, nr_present);
 	madt = table("APIC");
 	EXPECT_EQ(get(madt + 36, 4), 0xfee00000);
 	EXPECT_EQ(get(madt + 40, 4), 1);
@@ -136,7 +144,9 @@ static void expect_madt(u32 nr_vcpus)
 	for (p = madt + 44; p < end; p += p[1]) {
 		switch (p[0]) {
 		case 0:
-			EXPECT_EQ(get(p, 8), 0x100000800ull | (u64)cpus << 16 | (u64)cpus << 24);
+			/* Enabled, or capable of going online. */
+			EXPECT_EQ(get(p, 4), 0x800 | cpus << 16 | cpus << 24);
+			EXPECT_EQ(get(p + 4, 4), cpus < nr_present ? 1 : 2);
 			cpus++;
 			break;
 		case 1:
@@ -167,8 +177,10 @@ static void expect_madt(u32 nr_vcpus)
 
 TEST(madt_lists_processors_and_interrupt_routing)
 {
-	expect_madt(1);
-	expect_madt(64);
+	expect_madt(1, 1);
+	expect_madt(64, 64);
+	expect_madt(64, 1);
+	expect_madt(4, 3);
 }
 
 TEST(mcfg_says_where_configuration_space_is)
@@ -354,6 +366,28 @@ TEST(ecam_is_reserved_by_a_device_of_its_own)
 	EXPECT(crs.p == crs.end);
 }
 
+TEST(processors_are_described_as_they_are_when_there)
+{
+	struct reader cpus, cpu, mat;
+	char name[5];
+	u32 id;
+
+	build_of(64, 1);
+	cpus = find(dsdt(), "CPUS", true);
+	for (id = 0; id < 64; id++) {
+		snprintf(name, sizeof(name), "C%03u", id);
+		cpu = find(cpus, name, true);
+		mat = find(cpu, "_UID", false);
+		EXPECT_EQ(integer(&mat), id);
+		mat = buffer(find(cpu, "_MAT", false));
+		EXPECT_EQ(eat(&mat, 8), 0x100000800ull | (u64)id << 16 | (u64)id << 24);
+		EXPECT(mat.p == mat.end);
+		/* The first has neither _STA nor _EJ0. */
+		EXPECT_EQ(!!memmem(cpu.p, cpu.end - cpu.p, "_STA", 4), id > 0);
+		EXPECT_EQ(!!memmem(cpu.p, cpu.end - cpu.p, "_EJ0", 4), id > 0);
+	}
+}
+
 TEST(aml_lengths_are_exact_at_their_limits)
 {
 	static const u32 sizes[] = { 0, 57, 58, 59, 60, 4088, 4089, 4090, 4091, 5000, 70000 };
@@ -400,7 +434,7 @@ TEST(aml_overflow_is_noticed_and_harmless)
 TEST(too_many_processors_are_refused)
 {
 	aerie_mem_init(&mem, 64ull << 20, NULL);
-	EXPECT_EQ(aerie_acpi_build(&mem, 100000), -EINVAL);
+	EXPECT_EQ(aerie_acpi_build(&mem, 100000, 1), -EINVAL);
 	aerie_mem_fini(&mem);
 }
 
@@ -490,8 +524,17 @@ TEST(acpica_understands_the_tables)
 	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_GPE._L00' dsdt.dat"), 0);
 	EXPECT(!strcasestr(said, "error"));
 	EXPECT(!strcasestr(said, "AE_"));
-	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.C063._UID' dsdt.dat"), 0);
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.CPUS.C063._UID' dsdt.dat"), 0);
 	EXPECT(strstr(said, "000000000000003F"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.CPUS.C063._MAT' dsdt.dat"), 0);
+	EXPECT(strstr(said, "00 08 3F 3F 01 00 00 00"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.CPUS.C033._STA' dsdt.dat"), 0);
+	EXPECT(strstr(said, "0000000000000000"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_SB.CPUS.C033._EJ0 1; evaluate \\_SB.CPUS.EJCB' dsdt.dat"), 0);
+	EXPECT(strstr(said, "0000000000000002"));
+	EXPECT_EQ(run(dir, "acpiexec -b 'evaluate \\_GPE._L08' dsdt.dat"), 0);
+	EXPECT(!strcasestr(said, "error"));
+	EXPECT(!strcasestr(said, "AE_"));
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	EXPECT_EQ(run("/", command), 0);
 }

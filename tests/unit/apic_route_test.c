@@ -242,6 +242,45 @@ TEST(init_and_startup)
 	EXPECT_EQ(vcpus[1].lapic->pending & BIT(AERIE_LAPIC_INIT), BIT(AERIE_LAPIC_INIT));
 }
 
+TEST(what_is_not_present_is_not_reached)
+{
+	machine(4, true);
+	vm.vcpus_present = 0xb;
+	EXPECT_EQ(SEND(.dest = 2), 0);
+	EXPECT_EQ(SEND(.dest = 3), 8);
+	EXPECT_EQ(SEND(.dest = 0xff), 0xb);
+	EXPECT_EQ(icr(0, 0, APIC_DEST_ALLBUT | VEC), 0xa);
+	all_x2apic();
+	EXPECT_EQ(SEND(.dest = 0xf, .logical = true, .x2apic = true), 0xb);
+	EXPECT_EQ(SEND(.dest = 4, .logical = true, .x2apic = true), 0);
+	icr(0, 2, APIC_DM_INIT);
+	icr(0, 2, APIC_DM_STARTUP | 0x10);
+	icr(0, 2, APIC_DM_NMI);
+	EXPECT_EQ(vcpus[2].lapic->pending, 0);
+	EXPECT_EQ(vcpus[2].requests, 0);
+	EXPECT(!vcpus[2].ejected);
+	/* None is there while the machine is being made. */
+	vm.vcpus_present = 0;
+	EXPECT_EQ(SEND(.dest = 0), 0);
+	EXPECT_EQ(SEND(.dest = 0xff), 0);
+}
+
+TEST(an_ejected_one_is_reset)
+{
+	machine(2, true);
+	vcpus[1].lapic->pending = BIT(AERIE_LAPIC_SIPI);
+	aerie_apic_eject(&vcpus[1]);
+	EXPECT(vcpus[1].ejected);
+	EXPECT_EQ(vcpus[1].lapic->pending, BIT(AERIE_LAPIC_INIT));
+	EXPECT_EQ(vcpus[1].requests, BIT(AERIE_REQ_APIC));
+	EXPECT_EQ(kicks[1], 1);
+	/* What comes for it before its thread has seen that is not lost. */
+	aerie_lapic_reset(&vcpus[1], false);
+	icr(0, 1, APIC_DM_STARTUP | 0x10);
+	aerie_lapic_reset(&vcpus[1], false);
+	EXPECT_EQ(vcpus[1].lapic->pending, BIT(AERIE_LAPIC_INIT) | BIT(AERIE_LAPIC_SIPI));
+}
+
 TEST(nmi)
 {
 	unsigned int i;

@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	boot.kernel = &kernel.image;
 	boot.initrd = in.initrd_kib ? &initrd.image : NULL;
 	boot.nr_vcpus = 1;
+	boot.nr_present = 1;
 
 	err = aerie_boot_load(&boot, &state, &why);
 	if (!err != !why.msg || err > 0)

@@ -54,7 +54,7 @@ static void setup(u64 memory)
 		initrd_file[i] = i * 13 + (i >> 10);
 	initrd = fake_image(initrd_file, sizeof(initrd_file));
 	boot = (struct aerie_boot) {
-		.mem = &mem, .kernel = &kernel.image, .cmdline = "console=ttyS0", .nr_vcpus = 2,
+		.mem = &mem, .kernel = &kernel.image, .cmdline = "console=ttyS0", .nr_vcpus = 2, .nr_present = 2,
 	};
 	memset(&why, 0, sizeof(why));
 }

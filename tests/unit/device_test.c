@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* All devices of a machine together: creation, failure at each allocation, reset. */
-// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/hotplug.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
+// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/cpu_hotplug.c kmod/dev/hotplug.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
 #include "ktap.h"
 #include "fake_machine.h"
 #include "dev/lapic.h"
@@ -17,6 +17,14 @@ void aerie_vm_eject(struct aerie_vm *v)
 }
 
 void aerie_vcpu_kick(struct aerie_vcpu *vcpu)
+{
+}
+
+void aerie_apic_eject(struct aerie_vcpu *v)
+{
+}
+
+void aerie_vm_vcpus_ejected(struct aerie_vm *v)
 {
 }
 
@@ -39,9 +47,11 @@ TEST(every_class_once_with_a_record)
 			EXPECT(other == dev || strcmp(other->ops->name, dev->ops->name));
 	}
 	EXPECT(vm.ioapic && vm.pic && vm.pit && vm.rtc && vm.pm && vm.hotplug && vm.serial && vm.pci);
+	EXPECT(vm.cpu_hotplug);
 	aerie_devices_destroy(&vm);
 	EXPECT(list_empty(&vm.devs));
 	EXPECT(!vm.ioapic && !vm.pic && !vm.pit && !vm.rtc && !vm.pm && !vm.hotplug && !vm.serial && !vm.pci);
+	EXPECT(!vm.cpu_hotplug);
 	machine_fini();
 }
 

@@ -7,7 +7,7 @@
  * than its size, that lines and chips agree at the end, and that the number of
  * timer expiries stays within what the clamps promise.
  */
-// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/hotplug.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
+// sources: kmod/dev/device.c kmod/dev/irq.c kmod/dev/ioapic.c kmod/dev/pic.c kmod/dev/pit.c kmod/dev/rtc.c kmod/dev/pm.c kmod/dev/cpu_hotplug.c kmod/dev/hotplug.c kmod/dev/serial.c kmod/dev/pci.c kmod/dev/msix.c kmod/dev/bus.c
 #include "fake_machine.h"
 #include "dev/lapic.h"
 
@@ -18,6 +18,14 @@ void aerie_lapic_lint(struct aerie_vcpu *v, unsigned int pin)
 }
 
 void aerie_vm_eject(struct aerie_vm *v)
+{
+}
+
+void aerie_apic_eject(struct aerie_vcpu *v)
+{
+}
+
+void aerie_vm_vcpus_ejected(struct aerie_vm *v)
 {
 }
 
@@ -45,6 +53,7 @@ static u16 take_port(void)
 		0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x600, 0x601, 0x602, 0x603,
 		0x604, 0x605, 0x606, 0x608, 0x60b, 0xcf8, 0xcf9, 0xcfc, 0xcfe, 0x92, 0x60, 0x64, 0x80,
 		0x610, 0x611, 0x614, 0x618, 0x61c,
+		0x620, 0x621, 0x628, 0x62c, 0x630, 0x634, 0x638, 0x63c, 0x640, 0x644,
 	};
 	u8 n = take(1);
 
@@ -103,6 +112,8 @@ static void run(void)
 			break;
 		case 13:
 			val = take(1);
+			if (cmd & 0x10)
+				aerie_cpu_hotplug_want(&vm, 1 + val % vm.nr_vcpus);
 			aerie_irq_set(&vm, (val & 15) + 8, AERIE_IRQ_PCI + (val >> 4 & 3),
 				      val >> 7);
 			break;
@@ -136,8 +147,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	next = data;
 	left = size;
 	machine_init();
-	vm.vcpus[0] = &vcpu;
-	vm.nr_vcpus = 1;
+	for (vm.nr_vcpus = 0; vm.nr_vcpus < AERIE_MAX_VCPUS; vm.nr_vcpus++)
+		vm.vcpus[vm.nr_vcpus] = &vcpu;
 	if (aerie_devices_create(&vm))
 		abort();
 	began = now_ns;
@@ -147,6 +158,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		abort();
 	aerie_devices_reset(&vm);
 	if (aerie_pic_pending(vm.pic))
+		abort();
+	if (hweight64(vm.vcpus_present) != aerie_cpu_hotplug_wanted(&vm) || !(vm.vcpus_present & 1))
 		abort();
 	aerie_devices_destroy(&vm);
 	machine_fini();

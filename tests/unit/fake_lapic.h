@@ -103,6 +103,7 @@ static inline void machine(unsigned int nr, bool enable)
 	memset(vcpus, 0, sizeof(vcpus));
 	memset(kicks, 0, sizeof(kicks));
 	vm.nr_vcpus = nr;
+	vm.vcpus_present = nr ? ~0ull >> (64 - nr) : 0;
 	now_ns = 1000;
 	last_eoi = -1;
 	arms = 0;

@@ -254,6 +254,7 @@ static void machine_init(void)
 {
 	memset(&vm, 0, sizeof(vm));
 	vm.config.nr_vcpus = 1;
+	vm.config.nr_present = 1;
 	vm.state = AERIE_VM_RUNNING;
 	vm.console = (struct aerie_console *)printed;	/* only ever handed back */
 	INIT_LIST_HEAD(&vm.devs);

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct aerie_why why = { 0 };
 	struct fake_image kernel;
 	struct aerie_mem mem;
-	struct aerie_boot boot = { .mem = &mem, .modules = mods, .nr_vcpus = 1 };
+	struct aerie_boot boot = { .mem = &mem, .modules = mods, .nr_vcpus = 1, .nr_present = 1 };
 	struct input in;
 	u32 header[3];
 	int err, i;

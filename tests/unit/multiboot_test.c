@@ -42,7 +42,7 @@ static void setup(u64 memory)
 	aerie_mem_init(&mem, memory, NULL);
 	kernel = fake_image(file, sizeof(file));
 	boot = (struct aerie_boot) {
-		.mem = &mem, .kernel = &kernel.image, .modules = mod_list, .nr_vcpus = 1,
+		.mem = &mem, .kernel = &kernel.image, .modules = mod_list, .nr_vcpus = 1, .nr_present = 1,
 	};
 	memset(&why, 0, sizeof(why));
 }

@@ -10,7 +10,7 @@ static struct aerie_dev *dev;
 static void setup(void)
 {
 	machine_init();
-	vm.config.nr_vcpus = 4;
+	vm.vcpus_present = 0xf;
 	vm.mem.ram[0] = (struct aerie_ram) { 0, 0xa0000 };
 	vm.mem.ram[1] = (struct aerie_ram) { 0xc0000, 0xc0000000 };
 	vm.mem.ram[2] = (struct aerie_ram) { 0x100000000, 0x180000000 };
@@ -446,6 +446,10 @@ TEST(cmos_memory)
 	dev->ops->reset(dev);
 	EXPECT_EQ(get(0x0f), 0x0a);
 	EXPECT_EQ(get(0x7f), 0x55);
+	EXPECT_EQ(get(0x5f), 3);
+	vm.vcpus_present = 0x5;			/* of four vCPUs two have gone since */
+	dev->ops->reset(dev);
+	EXPECT_EQ(get(0x5f), 1);
 	EXPECT_EQ(get(0xff), 0x55);		/* bit 7 of the index masks NMI */
 	put(0xd, 0);
 	put(0xc, 0xff);
