@@ -153,6 +153,7 @@ forbid vmx 'svm/|nl/|boot/' 'knows neither the other vendor nor netlink nor load
 forbid svm 'vmx/|nl/|boot/' 'knows neither the other vendor nor netlink nor loaders'
 forbid dev 'vmx/|svm/|nl/|emul/|boot/|virtio/' 'sees only the machine'
 forbid virtio 'core/|vmx/|svm/|nl/|emul/|boot/|mm/map\.h' 'sees devices and guest memory only'
+forbid sched 'vmx/|svm/|nl/|emul/|boot/|virtio/|mm/' 'sees threads and times only'
 forbid emul 'core/|dev/|mm/|aerie\.h|backend\.h|vmx/|svm/' 'is pure logic'
 forbid mm 'core/|dev/|backend\.h|vmx/|svm/|nl/' 'knows frames and table formats only'
 forbid boot 'core/|vmx/|svm/|nl/|backend\.h' 'knows guest memory only'

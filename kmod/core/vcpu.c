@@ -114,6 +114,7 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 static void vcpu_put(struct aerie_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
+	aerie_grace_end(vcpu);
 	aerie_dr_put(vcpu);
 	aerie_backend->vcpu_put(vcpu);
 	aerie_fpu_put(vcpu);
@@ -273,7 +274,9 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 
 static bool vcpu_must_put(struct aerie_vcpu *vcpu)
 {
-	return need_resched() || local_softirq_pending() || vcpu->last_put != jiffies;
+	if (likely(!need_resched() && !local_softirq_pending() && vcpu->last_put == jiffies))
+		return false;
+	return !aerie_grace(vcpu);
 }
 
 /*
@@ -377,9 +380,10 @@ static void vcpu_halt(struct aerie_vcpu *vcpu)
 {
 	vcpu->stats->halts++;
 	aerie_sched_sleep(vcpu);
-	WRITE_ONCE(vcpu->resting, true);
 	if (!aerie_sched_poll(vcpu, vcpu_has_work)) {
+		/* Before it rests: who rests leaves guest memory alone. */
 		aerie_pv_leave(vcpu);
+		WRITE_ONCE(vcpu->resting, true);
 		for (;;) {
 			set_current_state(TASK_IDLE);
 			if (vcpu_has_work(vcpu))
@@ -387,9 +391,9 @@ static void vcpu_halt(struct aerie_vcpu *vcpu)
 			schedule();
 		}
 		__set_current_state(TASK_RUNNING);
+		WRITE_ONCE(vcpu->resting, false);
+		smp_mb();	/* pairs with vcpu_rests() in vm.c */
 	}
-	WRITE_ONCE(vcpu->resting, false);
-	smp_mb();	/* pairs with vcpu_rests() in vm.c */
 	if (vcpu->mp_state == AERIE_MP_HALTED && aerie_event_wakes(vcpu)) {
 		WRITE_ONCE(vcpu->pv_kicked, false);
 		vcpu->mp_state = AERIE_MP_RUNNING;
@@ -547,6 +551,7 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	}
 	aerie_place(vcpu->task, &vm->sched.config.pin);
 	aerie_sched_create(vcpu);
+	aerie_grace_create(vcpu);
 	get_task_struct(vcpu->task);
 	wake_up_process(vcpu->task);
 	return vcpu;
@@ -571,6 +576,7 @@ err_free:
 void aerie_vcpu_stop(struct aerie_vcpu *vcpu)
 {
 	kthread_stop(vcpu->task);
+	aerie_grace_destroy(vcpu);
 	aerie_backend->vcpu_fini(vcpu);
 }
 
