@@ -440,6 +440,7 @@ static int vcpu_thread(void *arg)
 {
 	struct aerie_vcpu *vcpu = arg;
 	enum aerie_next next;
+	bool wanted;
 
 	/* Tables are paid for like frames. */
 	set_active_memcg(vcpu->vm->mem.memcg);
@@ -461,7 +462,17 @@ static int vcpu_thread(void *arg)
 		next = vcpu_serve(vcpu);
 		if (next == AERIE_NEXT_ENTER)
 			next = vcpu_run_loaded(vcpu);
+		/* Where the kernel preempts, another thread has the processor before put returns. */
+		wanted = need_resched();
+		if (wanted) {
+			aerie_pv_leave(vcpu);
+			aerie_sched_enter(vcpu, AERIE_SCHED_WAIT);
+		}
 		vcpu_put(vcpu);
+		if (wanted) {
+			aerie_sched_preempted(vcpu);
+			aerie_pv_return(vcpu);
+		}
 		aerie_sched_look(vcpu);
 		switch (next) {
 		case AERIE_NEXT_FAULT:
@@ -475,13 +486,7 @@ static int vcpu_thread(void *arg)
 			break;
 		case AERIE_NEXT_PUT:
 			/* Not only RCU: a guest need not ever sleep. */
-			if (need_resched()) {
-				aerie_pv_leave(vcpu);
-				aerie_sched_preempted(vcpu);
-				aerie_pv_return(vcpu);
-			} else {
-				cond_resched_tasks_rcu_qs();
-			}
+			cond_resched_tasks_rcu_qs();
 			break;
 		case AERIE_NEXT_ENTER:
 		case AERIE_NEXT_HALT:

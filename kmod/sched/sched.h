@@ -91,7 +91,7 @@ void aerie_sched_wake(struct aerie_vcpu *vcpu);
 bool aerie_sched_poll(struct aerie_vcpu *vcpu, bool (*has_work)(struct aerie_vcpu *));
 /* Once a tick or so: its weight, the cap, siblings that have waited for too long. */
 void aerie_sched_look(struct aerie_vcpu *vcpu);
-/* The scheduler wants the processor for another thread: it has it when this returns. */
+/* It waits because the scheduler wants its processor: until it has one again. */
 void aerie_sched_preempted(struct aerie_vcpu *vcpu);
 /* Could it run, and has no processor? Any thread; it may have one by now. */
 bool aerie_sched_waits(const struct aerie_vcpu *vcpu);

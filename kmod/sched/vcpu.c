@@ -259,13 +259,8 @@ void aerie_sched_look(struct aerie_vcpu *vcpu)
 
 void aerie_sched_preempted(struct aerie_vcpu *vcpu)
 {
-	struct aerie_sched_time *t = &vcpu->sched.time;
-	u64 now;
-
-	aerie_sched_enter(vcpu, AERIE_SCHED_WAIT);
 	cond_resched_tasks_rcu_qs();
-	now = aerie_now_ns();
-	waited(vcpu, aerie_sched_time_enter(t, AERIE_SCHED_RUN, now));
+	waited(vcpu, aerie_sched_time_enter(&vcpu->sched.time, AERIE_SCHED_RUN, aerie_now_ns()));
 }
 
 void aerie_sched_yield(struct aerie_vcpu *vcpu, u32 to)

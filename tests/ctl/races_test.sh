@@ -13,7 +13,7 @@ plan 12
 
 v=$(vm race)
 # On a slow kernel fewer of them take as long.
-rounds=${RACE_ROUNDS:-$((${GUEST_SLOW:-1} > 1 ? 5 : 8))}
+rounds=${RACE_ROUNDS:-$((${GUEST_SLOW:-1} > 1 ? 3 : 8))}
 run() {
 	timed aerie run "$v" -m 128M -k "$KERNEL" -a "$APPEND" "$@"
 }

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/memory.sh"
 need_guest
 payload=$(built payload/irq_off_loop.elf) || exit
-plan 46
+plan 48
 
 v=$(vm a)
 w=$(vm b)
@@ -66,16 +66,20 @@ check "as JSON" eval "aerie stat '$v' --latency --json | grep -q '\"count\"'"
 
 # Steal time: capped, and with something to do, a guest sees that it is not alone.
 steal() {
-	say "sed -n 's/^cpu  *\\([0-9]* *\\)\\{7\\}\\([0-9]*\\) .*/st''eal \\2/p' /proc/stat"
-	sleep 2
-	tr -d '\r' <"$SCRATCH/$v.log" | sed -n 's/^.*steal \([0-9]*\)$/\1/p' | tail -n 1
+	asked=$((asked + 1))
+	say "sed -n 's/^cpu  *\\([0-9]* *\\)\\{7\\}\\([0-9]*\\) .*/st''eal $asked is \\2/p' /proc/stat"
+	said "steal $asked is [0-9]*"
+	stolen=$(tr -d '\r' <"$SCRATCH/$v.log" | sed -n "s/^.*steal $asked is \([0-9]*\)\$/\1/p")
 }
-before=$(steal)
+asked=0
+check "it tells its steal time" steal
+before=$stolen
 check "a cap" aerie sched "$v" --cap 20
 say "(while :; do :; done) & sleep 8; kill \$!; echo bu''sy"
 check "it is busy" said "busy"
 check "the cap has stopped it" [ "$(of "$v" caps)" -gt 10 ]
-after=$(steal)
+check "and then" steal
+after=$stolen
 echo "# steal time of $before, then $after hundredths of a second"
 check "the guest knows" [ "${after:-0}" -gt $((${before:-0} + 100)) ]
 check "no cap" aerie sched "$v" --cap 0
