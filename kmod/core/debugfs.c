@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * debugfs: aerie/{capabilities,mitigations}, and in aerie/vms a directory per VM with its
- * state, memory and its content, bus ranges, exits and devices, and per vCPU its registers,
- * control block and local APIC.
+ * state, memory and its content, bus ranges, exits, scheduling and devices, and per vCPU its
+ * registers, control block and local APIC.
  *
  * What belongs to a running vCPU is read on its own thread (aerie_vcpu_call()).
  * A VM's directory goes before the VM does, and debugfs waits for readers.
@@ -16,6 +16,8 @@
 #include "core/policy.h"
 #include "dev/device.h"
 #include "dev/lapic.h"
+#include "dev/timer.h"
+#include "sched/sched.h"
 
 static struct dentry *debugfs_root, *debugfs_vms;
 
@@ -145,6 +147,38 @@ static int exits_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(exits);
 
+/* What each vCPU did with its time, and how long they waited for a processor. */
+static int sched_show(struct seq_file *m, void *unused)
+{
+	static const char * const states[AERIE_SCHED_STATES] = {
+		[AERIE_SCHED_IDLE] = "idle", [AERIE_SCHED_RUN] = "run",
+		[AERIE_SCHED_WAIT] = "wait", [AERIE_SCHED_CAPPED] = "capped",
+		[AERIE_SCHED_BLOCKED] = "blocked", [AERIE_SCHED_PAUSED] = "paused",
+	};
+	u64 now = aerie_now_ns(), ns[AERIE_SCHED_STATES], waits[AERIE_LATENCY_BUCKETS] = {};
+	struct aerie_vm *vm = m->private;
+	unsigned int i, n;
+
+	for (n = 0; n < vm->nr_vcpus; n++) {
+		const struct aerie_vcpu_sched *s = &vm->vcpus[n]->sched;
+
+		seq_printf(m, "vcpu%u %s", n, states[aerie_sched_time_read(&s->time, now, ns)]);
+		for (i = 0; i < AERIE_SCHED_STATES; i++)
+			seq_printf(m, " %s_ns %llu", states[i], ns[i]);
+		seq_printf(m, " graces %llu poll_ns %u busy %u/1024\n", s->graces, s->poll.ns,
+			   s->busy);
+		for (i = 0; i < AERIE_LATENCY_BUCKETS; i++)
+			waits[i] += s->latency[i];
+	}
+	seq_puts(m, "waits log2(ns):count");
+	for (i = 0; i < AERIE_LATENCY_BUCKETS; i++)
+		if (waits[i])
+			seq_printf(m, " %u:%llu", i, waits[i]);
+	seq_putc(m, '\n');
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(sched);
+
 /* Print state as its table describes it. */
 static void record_show(struct seq_file *m, const struct aerie_record *r, const void *state)
 {
@@ -268,6 +302,7 @@ void aerie_debugfs_vm_add(struct aerie_vm *vm)
 	debugfs_create_file("ram", 0400, dir, vm, &ram_fops);
 	debugfs_create_file("ranges", 0400, dir, vm, &ranges_fops);
 	debugfs_create_file("exits", 0400, dir, vm, &exits_fops);
+	debugfs_create_file("sched", 0400, dir, vm, &sched_fops);
 	vm->debugfs_devs = debugfs_create_dir("devices", dir);
 	list_for_each_entry(dev, &vm->devs, node)
 		aerie_debugfs_device_add(dev);

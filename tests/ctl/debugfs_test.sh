@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What debugfs shows of a VM: state, memory, exits, devices, and of each vCPU its
+# What debugfs shows of a VM: state, memory, exits, scheduling, devices, and of each vCPU its
 # registers, control block and local APIC.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/ctl.sh"
 need_guest
 [ -d /sys/kernel/debug/aerie ] || skip_all "no debugfs at /sys/kernel/debug"
-plan 27
+plan 29
 
 v=$(vm debugfs)
 dir=/sys/kernel/debug/aerie/vms/$v
@@ -90,6 +90,8 @@ check "exits of a running guest" has exits 'hlt +[0-9]+ .*'
 check "pause" aerie pause -q "$v"
 check "the state" has state 'state paused'
 check "the name" has state "name $v"
+check "what its vCPU does" has sched "vcpu0 (idle|paused) idle_ns [0-9]+ run_ns [1-9][0-9]* wait_ns .*"
+check "how long they waited" has sched "waits log2\(ns\):count( [0-9]+:[0-9]+)+"
 check "the command line" has state "cmdline $APPEND"
 check "the memory granted" has memory "granted_kib 262144"
 check "and resident" [ "$(value memory resident_kib)" -gt 16384 ]

@@ -7,15 +7,13 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
-need_aerie
+need_guest
 kinds=$(built payload/exit_kinds.elf) && msrs=$(built payload/msr_policy.elf) || exit
 tracing=/sys/kernel/tracing
 [ -d $tracing/events/aerie ] || skip_all "no tracefs at $tracing"
-scratch
-plan 12
+plan 15
 
 v=$(vm trace)
-on_exit "destroy_mine"
 buffer=$(sed 's/ .*//' $tracing/buffer_size_kb)
 on_exit "echo 0 >$tracing/events/aerie/enable; echo $buffer >$tracing/buffer_size_kb; echo >$tracing/trace"
 
@@ -30,6 +28,8 @@ form() {
 	aerie_fault) echo "$vcpu gpa $x [a-z|]* ?result (0|-[0-9]+)" ;;
 	aerie_pio | aerie_mmio) echo "$vcpu (read|write) $x size [1248] value $x" ;;
 	aerie_msr) echo "$vcpu (rdmsr|wrmsr) $x = $x( #GP)?" ;;
+	aerie_wait) echo "vm [0-9]+ vcpu [0-9]+ for a processor, [0-9]+ ns" ;;
+	aerie_yield) echo "vm [0-9]+ vcpu [0-9]+ to vcpu [0-9]+" ;;
 	esac
 }
 lines() {
@@ -75,4 +75,17 @@ check "the first letter of the console's output" line aerie_pio "write 0x3f8 siz
 check "memory is faulted in" line aerie_fault "result 0"
 check "an MSR that is not there is refused" line aerie_msr "#GP"
 check "entries and exits take turns" in_turns
+
+# vCPUs that get into each other's way.
+echo 0 >$tracing/events/aerie/enable
+echo >$tracing/trace
+echo 1 >$tracing/events/aerie/aerie_wait/enable
+echo 1 >$tracing/events/aerie/aerie_yield/enable
+check "a guest of four vCPUs on one processor" boot "$v" -m 256M -c 4 --pin 0
+echo 0 >$tracing/events/aerie/enable
+cat $tracing/trace >"$SCRATCH/trace"
+aerie destroy -q "$v"
+for name in wait yield; do
+	check "$name" sane "aerie_$name"
+done
 finish
