@@ -19,7 +19,11 @@
 
 static int reserve(struct task_struct *task, const struct aerie_sched_config *c)
 {
-	struct sched_attr attr = { .size = sizeof(attr), .sched_policy = SCHED_NORMAL };
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_NORMAL,
+		.sched_nice = task_nice(task),
+	};
 
 	if (c->budget_ns) {
 		attr.sched_policy = SCHED_DEADLINE;

@@ -12,7 +12,7 @@ need_guest
 need_store
 no_scanner
 on_exit "destroy_mine; aerie pool --limit 0 >/dev/null"
-plan 40
+plan 41
 
 v=$(vm a)
 create() {
@@ -55,6 +55,13 @@ check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 say "dd if=/dev/zero bs=1M count=32 2>/dev/null | tr '\\0' x >/tmp/x; rm /tmp/x; echo us''ed"
 check "it has used memory" said used
+# What it has freed it reports some seconds later.
+settled() {
+	before=$(pool used)
+	sleep 4
+	[ "$(pool used)" -ge $((before - MB)) ]
+}
+check "and has given back what it freed" soon 60 settled
 figures idle
 check "nothing is wanted while nothing is needed" balloon wanted 0 0
 

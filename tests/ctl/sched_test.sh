@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/memory.sh"
 need_guest
 payload=$(built payload/irq_off_loop.elf) || exit
-plan 48
+plan 49
 
 v=$(vm a)
 w=$(vm b)
@@ -137,6 +137,14 @@ check "no more than there is" says 1 "no room for so much" \
 	aerie sched "$w" --budget $(($(nproc) * 9))ms --period $(($(nproc) * 10))ms
 check "nothing of it is left" [ "$(thread "$w" policy),$(of "$w" budget)" = 0,null ]
 check "none again" eval "aerie sched '$v' --budget 0 && [ \"\$(thread '$v' policy)\" = 0 ]"
+# What it had of the nice levels is not taken for somebody else's.
+aerie sched "$w" --budget 1ms --period 10ms
+aerie sched "$w" --budget 0
+aerie sched "$w" --weight 100
+nice_is() {
+	[ "$(of "$w" nice)" = "$1" ]
+}
+check "then its weight is seen to again" soon 20 nice_is 0
 check "a VM that could not be scheduled so is not made" eval "says 1 'no such processors' \
 	greedy '$(vm c)' --pin 4000 && says 3 'no such VM' aerie show '$(vm c)'"
 finish
