@@ -205,6 +205,8 @@ part_idle() {
 }
 
 rmmod aerie
+# What the host does after its boot is nobody's.
+sleep 10
 for side in kvm aerie; do
 	for part in $parts; do
 		${side}_on
