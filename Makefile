@@ -153,6 +153,13 @@ bench-overcommit:  ## more guest memory than there is, beside KVM's swap [KERNEL
 	@$(MAKE) -s ctl
 	scripts/bench-overcommit --kernel $(host_kernel) $(ARGS)
 
+.PHONY: bench-sched
+bench-sched:  ## vCPUs scheduled beside the host's scheduler alone, KVM [KERNEL=] [ARGS=]
+	@scripts/setup --quiet --what module,ctl,lab
+	@$(MAKE) -s module KERNEL=$(host_kernel)
+	@$(MAKE) -s ctl
+	scripts/bench-sched --kernel $(host_kernel) $(ARGS)
+
 .PHONY: clean
 clean:  ## remove what was built (downloads stay in the cache folder)
 	rm -rf build

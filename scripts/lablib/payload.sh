@@ -25,7 +25,8 @@ kvm_module() {
 	[ "$LAB_HOST" = vmx ] && echo kvm_intel || echo kvm_amd
 }
 
-# guest NAME MIB PAYLOAD COMMAND-LINE [OPTION OF KVM...]: start it; /tmp/NAME has what it says.
+# guest NAME MIB PAYLOAD COMMAND-LINE [OPTION OF KVM...]: start it, with $vcpus vCPUs, 1 where
+# that is not set; /tmp/NAME has what it says.
 guest() {
 	local in
 
@@ -33,11 +34,11 @@ guest() {
 	mkfifo "/tmp/$1.in"
 	exec {in}<>"/tmp/$1.in"
 	if [ "$side" = kvm ]; then
-		/share/kvm --input --memory "$2" --append "$4" "${@:5}" "/share/payload/$3.elf" \
-			<&"$in" >"/tmp/$1" &
+		/share/kvm --input --memory "$2" --append "$4" --cpus "${vcpus:-1}" \
+			"${@:5}" "/share/payload/$3.elf" <&"$in" >"/tmp/$1" &
 	else
-		aerie run "$1" --quiet --memory "$2M" --append "$4" --kernel "/share/payload/$3.elf" \
-			--console <&"$in" >"/tmp/$1" &
+		aerie run "$1" --quiet --memory "$2M" --append "$4" --vcpus "${vcpus:-1}" \
+			--kernel "/share/payload/$3.elf" --console <&"$in" >"/tmp/$1" &
 	fi
 	TYPE[$1]=$in PID[$1]=$!
 }

@@ -71,7 +71,7 @@ struct frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-static volatile u32 pings, pongs, answers;
+static volatile u32 pings, pongs, answers, heard;
 
 /* QEMU's TCG may let one in between STI and HLT, which then has nothing to wait for. */
 static inline void end_interrupt(struct frame *f)
@@ -224,6 +224,60 @@ TEST(two)
 	stop = true;
 	send(cpus[1].apic_id, VEC_PING);
 	cpu_wait(1);
+}
+
+/* ---- One to all others ---------------------------------------------------------- */
+
+#define VEC_ALL		0x63
+
+static u32 nr_others;
+
+/* The last of them answers. */
+static __attribute__((interrupt)) void on_all(struct frame *f)
+{
+	if (!(__atomic_add_fetch(&heard, 1, __ATOMIC_SEQ_CST) % nr_others))
+		send(cpus[0].apic_id, VEC_PONG);
+	end_interrupt(f);
+}
+
+static void listen(void *arg)
+{
+	apic_to_x2();
+	while (!stop)
+		sti_hlt_cli();
+}
+
+static void send_all(void)
+{
+	wrmsr(X2(APIC_ICR), ICR_OTHERS | ICR_ASSERT | VEC_ALL);
+}
+
+static void call_all(void)
+{
+	u32 seen = pongs;
+
+	send_all();
+	while (pongs == seen)
+		sti_hlt_cli();
+}
+
+TEST(all)
+{
+	u32 i;
+
+	nr_others = smp_start() - 1;
+	if (!nr_others)
+		SKIP("one processor");
+	apic_to_x2();
+	take(VEC_ALL, on_all);
+	take(VEC_PONG, on_pong);
+	for (i = 1; i <= nr_others; i++)
+		cpu_start(i, listen, NULL);
+	MEASURE("broadcast", ROUND_TRIPS, call_all());
+	stop = true;
+	send_all();
+	for (i = 1; i <= nr_others; i++)
+		cpu_wait(i);
 }
 
 /* ---- A device ---------------------------------------------------------------- */
