@@ -55,16 +55,16 @@ struct aerie_vcpu_sched {
 	struct aerie_sched_time time;		/* [t] */
 	u64 latency[AERIE_LATENCY_BUCKETS];	/* [t] waits for a processor */
 	u64 woken_ns;				/* [a] when it was last woken, 0: not since it slept */
-	unsigned long next_look;		/* [t] jiffies */
+	unsigned long next_look, next_weight;	/* [t] jiffies */
 	u64 looked_ns, looked_busy_ns;		/* [t] at the last look: time, run and waited */
 	u32 busy;				/* [t] 1024ths of the time, lately */
-	unsigned long busy_at;			/* [t] jiffies of that */
 	u64 charged_ns;				/* [t] of its run time, to the cap */
 	u64 grace_until;			/* [t] ns, 0: nobody wants its processor */
 	u64 graces;				/* [t] */
 	struct hrtimer grace_timer;		/* [t] */
 	u64 yields;				/* [t] gave its processor to another vCPU */
 	u64 capped;				/* [t] times the cap stopped it */
+	u64 last_wait_ns;			/* [t] for a processor */
 	u64 skew_max_ns;			/* [t] longest that another waited while it ran */
 	u32 last_yield;				/* [t] whom it gave it to */
 	struct aerie_weight weight;		/* [t] */

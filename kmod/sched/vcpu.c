@@ -4,12 +4,13 @@
  *
  * Weight: what a VM has by its weight is shared among those of its vCPUs that are busy.
  * Each looks at itself a few times a second, at how busy the others were when they
- * last looked, and takes the nice level that follows (weight.c). Nobody does it for
+ * last looked, and now and then takes the nice level that follows (weight.c). Nobody does it for
  * them: a VM that is idle costs nothing. A level that somebody has set from outside
  * stays.
  *
- * Skew: a vCPU that finds another of its VM waiting for a processor for longer than
- * SKEW_BOUND, as one that holds a lock may, lets it go first.
+ * Skew: a vCPU that finds another of its VM waiting for a processor for much longer than
+ * it had to itself, as one that holds a lock may, lets it go first. What both wait for alike
+ * is nobody's skew, and to yield for that would only take from the VM.
  */
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
@@ -27,7 +28,8 @@
 #include "trace.h"
 
 #define LOOK_EVERY	(HZ / 20 ?: 1)
-#define BUSY_LASTS	(HZ / 4)	/* what a vCPU has said of itself */
+#define WEIGHT_EVERY	(HZ / 2)	/* taking another level costs a thread its turn */
+#define BUSY_LASTS	(250 * NSEC_PER_MSEC)
 #define BUSY_ALL	1024u
 #define SKEW_BOUND	(10 * NSEC_PER_MSEC)
 
@@ -67,6 +69,7 @@ static void waited(struct aerie_vcpu *vcpu, u64 ns)
 	u64 *latency = vcpu->sched.latency;
 
 	latency[min_t(unsigned long, __fls(ns | 1), AERIE_LATENCY_BUCKETS - 1)]++;
+	vcpu->sched.last_wait_ns = ns;
 	trace_aerie_wait(vcpu, ns);
 }
 
@@ -116,16 +119,27 @@ bool aerie_sched_poll(struct aerie_vcpu *vcpu, bool (*has_work)(struct aerie_vcp
 	return false;
 }
 
-/* 1024ths of processors that the VM's vCPUs have lately been busy with, at least one whole. */
-static u32 vm_busy(const struct aerie_vm *vm)
+/*
+ * 1024ths of processors that the VM's vCPUs have lately been busy with, at least one whole.
+ * What a vCPU has last said of itself holds while it runs or waits, however long, and
+ * BUSY_LASTS longer.
+ */
+static u32 vm_busy(const struct aerie_vm *vm, u64 now)
 {
 	u32 n, sum = 0;
 
 	for (n = 0; n < vm->nr_vcpus; n++) {
 		const struct aerie_vcpu_sched *s = &vm->vcpus[n]->sched;
 
-		if (time_before(jiffies, READ_ONCE(s->busy_at) + BUSY_LASTS))
-			sum += READ_ONCE(s->busy);
+		switch (READ_ONCE(s->time.state)) {
+		case AERIE_SCHED_RUN:
+		case AERIE_SCHED_WAIT:
+			break;
+		default:
+			if (now > READ_ONCE(s->time.since_ns) + BUSY_LASTS)
+				continue;
+		}
+		sum += READ_ONCE(s->busy);
 	}
 	return max(sum, BUSY_ALL);
 }
@@ -140,16 +154,16 @@ static void look_at_weight(struct aerie_vcpu *vcpu, u64 now)
 	int nice;
 
 	s->busy = (s->busy + (u32)min_t(u64, part, BUSY_ALL)) / 2;
-	s->busy_at = jiffies;
 	s->looked_ns = now;
 	s->looked_busy_ns = busy;
-	if (current->policy != SCHED_NORMAL)
+	if (time_before(jiffies, s->next_weight) || current->policy != SCHED_NORMAL)
 		return;
+	s->next_weight = jiffies + WEIGHT_EVERY;
 	/* Somebody's own: it stays until it is set to what it was. */
 	if (task_nice(current) != s->weight.nice)
 		return;
 	want = div_u64((u64)READ_ONCE(vm->sched.config.weight) * 1024 / AERIE_SCHED_WEIGHT * BUSY_ALL,
-		       vm_busy(vm));
+		       vm_busy(vm, now));
 	nice = aerie_weight_next(&s->weight, want, current->se.load.weight >> SCHED_FIXEDPOINT_SHIFT);
 	if (nice == s->weight.nice)
 		return;
@@ -182,7 +196,7 @@ static struct aerie_vcpu *who_lags(struct aerie_vcpu *vcpu, u64 now)
 {
 	struct aerie_vm *vm = vcpu->vm;
 	struct aerie_vcpu *found = NULL;
-	u64 longest = SKEW_BOUND;
+	u64 longest = SKEW_BOUND + 2 * vcpu->sched.last_wait_ns;
 	u32 n;
 
 	for (n = 0; n < vm->nr_vcpus; n++) {

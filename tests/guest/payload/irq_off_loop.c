@@ -33,7 +33,7 @@ static bool exits(void)
 
 static void spin(void *arg)
 {
-	u64 end = rdtsc() + limit() * tsc_per_ms();
+	u64 ms = limit(), end = rdtsc() + ms * tsc_per_ms();
 	bool with_exits = exits();
 
 	cli();
@@ -45,7 +45,7 @@ static void spin(void *arg)
 				inb(0x61);
 			barrier();
 		}
-	} while (!limit() || rdtsc() < end);
+	} while (!ms || rdtsc() < end);
 }
 
 TEST(spins)
