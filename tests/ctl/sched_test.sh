@@ -59,7 +59,8 @@ check "then, too" sums_agree "$v" 2
 paused=$(of "$v" paused)
 sleep 1
 check "being paused takes time" [ "$(of "$v" paused)" -gt "$paused" ]
-check "and nothing else does" [ "$(had "$v" 1)" = 0 ]
+# One that is woken looks whether the VM runs.
+check "and next to nothing else does" [ "$(had "$v" 1)" -lt 10000000 ]
 check "resume" aerie resume -q "$v"
 check "waits are told" prints "UP_TO" aerie stat "$v" --latency
 check "as JSON" eval "aerie stat '$v' --latency --json | grep -q '\"count\"'"
@@ -142,9 +143,10 @@ aerie sched "$w" --budget 1ms --period 10ms
 aerie sched "$w" --budget 0
 aerie sched "$w" --weight 100
 nice_is() {
-	[ "$(of "$w" nice)" = "$1" ]
+	of "$w" nice | awk -v want="$1" '{ exit $1 != want }'
 }
-check "then its weight is seen to again" soon 20 nice_is 0
+check "then its weight is seen to again" soon 30 nice_is 0
+echo "# nice $(of "$w" nice)"
 check "a VM that could not be scheduled so is not made" eval "says 1 'no such processors' \
 	greedy '$(vm c)' --pin 4000 && says 3 'no such VM' aerie show '$(vm c)'"
 finish
