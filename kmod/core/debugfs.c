@@ -165,8 +165,7 @@ static int sched_show(struct seq_file *m, void *unused)
 		seq_printf(m, "vcpu%u %s", n, states[aerie_sched_time_read(&s->time, now, ns)]);
 		for (i = 0; i < AERIE_SCHED_STATES; i++)
 			seq_printf(m, " %s_ns %llu", states[i], ns[i]);
-		seq_printf(m, " graces %llu poll_ns %u busy %u/1024\n", s->graces, s->poll.ns,
-			   s->busy);
+		seq_printf(m, " poll_ns %u busy %u/1024\n", s->poll.ns, s->busy);
 		for (i = 0; i < AERIE_LATENCY_BUCKETS; i++)
 			waits[i] += s->latency[i];
 	}

@@ -172,7 +172,7 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 		irq_inject(vcpu, irq);
 		irq = irq_find(vcpu);
 	}
-	aerie_hw(want_irq_window)(vcpu, irq >= 0 || vcpu->sched.grace_until);
+	aerie_hw(want_irq_window)(vcpu, irq >= 0);
 
 	if (vcpu->lapic->virtual) {
 		aerie_backend->virtual_irq(vcpu, aerie_lapic_highest_irr(vcpu));

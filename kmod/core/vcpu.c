@@ -114,7 +114,6 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 static void vcpu_put(struct aerie_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
-	aerie_grace_end(vcpu);
 	aerie_dr_put(vcpu);
 	aerie_backend->vcpu_put(vcpu);
 	aerie_fpu_put(vcpu);
@@ -274,9 +273,7 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 
 static bool vcpu_must_put(struct aerie_vcpu *vcpu)
 {
-	if (likely(!need_resched() && !local_softirq_pending() && vcpu->last_put == jiffies))
-		return false;
-	return !aerie_grace(vcpu);
+	return need_resched() || local_softirq_pending() || vcpu->last_put != jiffies;
 }
 
 /*
@@ -556,7 +553,6 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	}
 	aerie_place(vcpu->task, &vm->sched.config.pin);
 	aerie_sched_create(vcpu);
-	aerie_grace_create(vcpu);
 	get_task_struct(vcpu->task);
 	wake_up_process(vcpu->task);
 	return vcpu;
@@ -581,7 +577,6 @@ err_free:
 void aerie_vcpu_stop(struct aerie_vcpu *vcpu)
 {
 	kthread_stop(vcpu->task);
-	aerie_grace_destroy(vcpu);
 	aerie_backend->vcpu_fini(vcpu);
 }
 

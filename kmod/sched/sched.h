@@ -63,18 +63,6 @@ u64 aerie_cap_until(const struct aerie_cap *cap, u64 now);
 /* A vCPU slept for @slept_ns, or found something to do before it did: 0. */
 void aerie_poll_learn(struct aerie_poll *poll, u64 slept_ns, u32 max_ns);
 
-/* grace.c */
-
-void aerie_grace_create(struct aerie_vcpu *vcpu);
-void aerie_grace_destroy(struct aerie_vcpu *vcpu);
-/*
- * The scheduler may want the processor: may the guest have it for a moment more? Context:
- * loaded.
- */
-bool aerie_grace(struct aerie_vcpu *vcpu);
-/* It is put. Context: loaded. */
-void aerie_grace_end(struct aerie_vcpu *vcpu);
-
 /* vcpu.c: what a vCPU's thread does about it; unless it says otherwise, by that thread, not loaded. */
 
 void aerie_sched_create(struct aerie_vcpu *vcpu);

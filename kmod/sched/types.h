@@ -5,7 +5,6 @@
 
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
-#include <linux/hrtimer.h>
 #include <linux/types.h>
 
 /* What a vCPU does; it always does one of these, so their times add up to all time. */
@@ -59,9 +58,6 @@ struct aerie_vcpu_sched {
 	u64 looked_ns, looked_busy_ns;		/* [t] at the last look: time, run and waited */
 	u32 busy;				/* [t] 1024ths of the time, lately */
 	u64 charged_ns;				/* [t] of its run time, to the cap */
-	u64 grace_until;			/* [t] ns, 0: nobody wants its processor */
-	u64 graces;				/* [t] */
-	struct hrtimer grace_timer;		/* [t] */
 	u64 yields;				/* [t] gave its processor to another vCPU */
 	u64 capped;				/* [t] times the cap stopped it */
 	u64 last_wait_ns;			/* [t] for a processor */
