@@ -24,7 +24,10 @@ sums_agree() {
 		$1 == "vcpu" { n++ }
 		n && $1 ~ /^(run|wait|capped|blocked|idle|paused)$/ { sum[n] += $2 }
 		END {
-			for (i = 1; i <= n; i++) if ((sum[i] - sum[1]) ^ 2 > 1e16) bad = 1
+			for (i = 1; i <= n; i++) {
+				off = sum[i] - sum[1]
+				if (off > 100000000 || off < -100000000) bad = 1
+			}
 			if (bad || n != '"$2"' || !sum[1])
 				for (i = 1; i <= n; i++) printf "# vCPU %d: %d ns\n", i, sum[i]
 			exit bad || n != '"$2"' || !sum[1]
