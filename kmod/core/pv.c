@@ -87,21 +87,28 @@ void aerie_pv_return(struct aerie_vcpu *vcpu)
 		set_bit(AERIE_REQ_STEAL, &vcpu->requests);
 }
 
-/* It has a processor again; what others have left for it to do is done before it goes on. */
+/*
+ * It has a processor again; what others have left for it to do is done before it goes on.
+ * Where there is more than our own mark, what comes until it is taken off is seen to by the
+ * flush behind that; so a guest that plays with it keeps nobody here.
+ */
 static int come_back(struct aerie_vcpu *vcpu)
 {
+	static const u8 none;
 	u64 old = KVM_VCPU_PREEMPTED;
-	int done;
+	int done, err;
 
-	do {
-		done = aerie_mem_cmpxchg(&vcpu->vm->mem, steal_gpa(vcpu) + STEAL_AT(preempted), 1,
-					 &old, 0, GFP_NOWAIT);
-		if (done < 0)
-			return done;
-	} while (!done);
-	vcpu->pv.away = false;
-	if (old & KVM_VCPU_FLUSH_TLB)
+	done = aerie_mem_cmpxchg(&vcpu->vm->mem, steal_gpa(vcpu) + STEAL_AT(preempted), 1,
+				 &old, none, GFP_NOWAIT);
+	if (done < 0)
+		return done;
+	if (!done) {
+		err = put(vcpu, STEAL_AT(preempted), &none, sizeof(none));
+		if (err)
+			return err;
 		aerie_backend->flush_tlb(vcpu);
+	}
+	vcpu->pv.away = false;
 	return 0;
 }
 

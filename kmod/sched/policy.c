@@ -76,19 +76,17 @@ static int apply(struct aerie_vm *vm, const struct aerie_sched_config *config,
 		 struct aerie_why *why)
 {
 	struct aerie_sched_config *old = &vm->sched.config;
-	int err = 0;
+	/* Where it is not said, threads stay where somebody may have put them. */
+	const bool pin = !cpumask_equal(&config->pin, &old->pin);
+	int err = pin ? pin_all(vm, config) : 0;
 
-	if (!cpumask_equal(&config->pin, &old->pin)) {
-		err = pin_all(vm, config);
-		if (err) {
-			pin_all(vm, old);
-			return aerie_refuse(why, err, AERIE_A_SCHED_PIN,
-					    "none of these processors can be used");
-		}
-	}
-	err = reserve_all(vm, config, why);
+	if (err)
+		aerie_refuse(why, err, AERIE_A_SCHED_PIN, "none of these processors can be used");
+	else
+		err = reserve_all(vm, config, why);
 	if (err) {
-		pin_all(vm, old);
+		if (pin)
+			pin_all(vm, old);
 		return err;
 	}
 	if (config->cap_percent != old->cap_percent)

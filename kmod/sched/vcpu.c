@@ -258,6 +258,8 @@ void aerie_sched_look(struct aerie_vcpu *vcpu)
 
 	if (unlikely(READ_ONCE(vcpu->vm->sched.cap.percent)))
 		wait_for_cap(vcpu);
+	else
+		s->charged_ns = s->time.ns[AERIE_SCHED_RUN];	/* it owes nothing when one comes */
 	if (time_before(jiffies, s->next_look))
 		return;
 	s->next_look = jiffies + LOOK_EVERY;

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/memory.sh"
 need_guest
 payload=$(built payload/irq_off_loop.elf) || exit
-plan 49
+plan 51
 
 v=$(vm a)
 w=$(vm b)
@@ -98,8 +98,12 @@ greedy() {
 	shift
 	aerie run "$name" -q -m 64M -k "$payload" -a "$LOOP" "$@"
 }
-check "one that wants all there is" greedy "$v" --cap 25
-sleep 1
+check "one that wants all there is" greedy "$v"
+sleep 3
+check "it gets a cap" aerie sched "$v" --cap 25
+ran=$(had "$v" 2)
+echo "# ran for $((ran / 1000000)) ms of 2000"
+check "which is of what comes, not of what was" [ "$ran" -gt 200000000 ]
 wall=$(hundredths)
 ran=$(had "$v" 6)
 wall=$(($(hundredths) - wall))

@@ -176,6 +176,13 @@ TEST(who_is_away_says_so_and_does_what_was_left)
 	EXPECT_EQ(aerie_pv_update(vcpu), 0);
 	EXPECT_EQ(area.st.preempted, 0);
 	EXPECT_EQ(flushes, 1);
+
+	/* A guest that plays with the mark has its TLB flushed, and that is all. */
+	aerie_pv_leave(vcpu);
+	area.st.preempted = 0x5a;
+	EXPECT_EQ(aerie_pv_update(vcpu), 0);
+	EXPECT_EQ(area.st.preempted, 0);
+	EXPECT_EQ(flushes, 2);
 }
 
 TEST(memory_that_is_missing_is_asked_for)
