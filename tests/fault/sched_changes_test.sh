@@ -37,7 +37,7 @@ change() {
 	weight) aerie sched "$1" --weight $((1 + n * n)) ;;
 	cap) aerie sched "$1" --cap $((10 + n * 2)) ;;
 	uncapped) aerie sched "$1" --cap 0 ;;
-	pin) aerie sched "$1" --pin $((n % (last + 1)))-$last ;;
+	pin) aerie sched "$1" --pin "$((n % (last + 1)))-$last" ;;
 	unpinned) aerie sched "$1" --pin any ;;
 	reserve) aerie sched "$1" --budget $((1 + n % 3))ms --period $((20 + drawn * 10))ms ;;
 	unreserved) aerie sched "$1" --budget 0 ;;
