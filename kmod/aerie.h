@@ -109,6 +109,8 @@ enum aerie_mp_state {
 /* What a vCPU has asked of KVM's paravirtual interface; its own thread only. */
 struct aerie_pv {
 	u64 steal_msr;		/* MSR_KVM_STEAL_TIME as written */
+	u64 eoi_msr;		/* MSR_KVM_PV_EOI_EN */
+	u64 eoi_offer;		/* where it is on offer, with KVM_MSR_ENABLED; or 0 */
 	u64 poll_control;	/* MSR_KVM_POLL_CONTROL */
 	u64 told_ns;		/* steal time as the guest knows it */
 	u32 version;		/* of its structure, even */

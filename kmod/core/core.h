@@ -71,8 +71,11 @@ static inline void aerie_raise_ud(struct aerie_vcpu *vcpu)
 {
 	aerie_raise(vcpu, 6, false, 0, 0);
 }
-/* Pick what goes in with the next entry. Context: loaded, interrupts off. */
-void aerie_event_prepare(struct aerie_vcpu *vcpu);
+/*
+ * Pick what goes in with the next entry. False where a request has to be served before that
+ * can be known. Context: loaded, interrupts off.
+ */
+bool aerie_event_prepare(struct aerie_vcpu *vcpu);
 /* Would an interrupt, an NMI or another vCPU's kick end the vCPU's HLT? Own thread. */
 bool aerie_event_wakes(struct aerie_vcpu *vcpu);
 

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <asm/debugreg.h>
 #include "core/core.h"
+#include "core/policy.h"
 #include "dev/chips.h"
 #include "dev/lapic.h"
 #include "trace.h"
@@ -120,8 +121,12 @@ static void irq_inject(struct aerie_vcpu *vcpu, int irq)
 	if (irq == AERIE_IRQ_EXT) {
 		event.vector = aerie_pic_ack(vcpu->vm->pic);
 	} else {
+		bool alone = vcpu->pv.eoi_msr && aerie_lapic_in_service(vcpu) < 0;
+
 		event.vector = irq;
 		aerie_lapic_ack(vcpu, irq);
+		if (alone && aerie_lapic_ends_alone(vcpu, irq))
+			aerie_pv_eoi_offer(vcpu);
 	}
 	event_inject(vcpu, &event);
 }
@@ -137,11 +142,14 @@ static void cr8_sync(struct aerie_vcpu *vcpu)
 	aerie_backend->cr8_set(vcpu, cr8);
 }
 
-void aerie_event_prepare(struct aerie_vcpu *vcpu)
+bool aerie_event_prepare(struct aerie_vcpu *vcpu)
 {
 	bool busy = true;	/* something goes in already */
 	int irq, irr;
 
+	/* Whether one can go in depends on whether the one before has ended. */
+	if (unlikely(vcpu->pv.eoi_offer) && aerie_lapic_asked(vcpu) && aerie_pv_eoi_settle(vcpu))
+		return false;
 	cr8_sync(vcpu);
 	nmi_collect(vcpu);
 	if (vcpu->reinject.type) {
@@ -168,7 +176,8 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 	aerie_hw(want_nmi_window)(vcpu, vcpu->nmi_pending);
 
 	irq = irq_find(vcpu);
-	if (irq >= 0 && !busy && aerie_hw(irq_ready)(vcpu)) {
+	if (irq >= 0 && !busy && aerie_hw(irq_ready)(vcpu) &&
+	    likely(!vcpu->pv.eoi_offer || !aerie_pv_eoi_settle(vcpu))) {
 		irq_inject(vcpu, irq);
 		irq = irq_find(vcpu);
 	}
@@ -176,11 +185,12 @@ void aerie_event_prepare(struct aerie_vcpu *vcpu)
 
 	if (vcpu->lapic->virtual) {
 		aerie_backend->virtual_irq(vcpu, aerie_lapic_highest_irr(vcpu));
-		return;
+		return true;
 	}
 	irr = irq < 0 ? aerie_lapic_highest_irr(vcpu) : -1;
 	aerie_hw(want_cr8_window)(vcpu, irr > 0 && aerie_lapic_cr8(vcpu) >= irr >> 4 ?
 					     irr >> 4 : 0);
+	return true;
 }
 
 bool aerie_event_wakes(struct aerie_vcpu *vcpu)

@@ -37,6 +37,9 @@ static enum aerie_next skip(struct aerie_vcpu *vcpu, unsigned int len)
 
 static enum aerie_next exit_hlt(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
+	/* What would end it depends on what is in service. */
+	if (vcpu->pv.eoi_offer && aerie_pv_eoi_settle(vcpu))
+		return AERIE_NEXT_FAULT;
 	aerie_skip(vcpu, exit->insn_len);
 	vcpu->check_events = true;
 	vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;

@@ -96,7 +96,7 @@ int aerie_time_update(struct aerie_vcpu *vcpu);
 
 /* Power-on state (not at INIT). Context: vCPU loaded. */
 void aerie_pv_reset(struct aerie_vcpu *vcpu);
-/* MSR_KVM_STEAL_TIME and MSR_KVM_POLL_CONTROL. 0, or 1 for #GP. Context: vCPU loaded. */
+/* MSR_KVM_STEAL_TIME, _PV_EOI_EN and _POLL_CONTROL. 0, or 1 for #GP. Context: vCPU loaded. */
 int aerie_pv_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_pv_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
 /* It is about to be without a processor: tell the guest. Own thread, not loaded. */
@@ -114,5 +114,22 @@ int aerie_pv_update(struct aerie_vcpu *vcpu);
  * Return: what RAX is to be, -KVM_ENOSYS where there is none of that number.
  */
 u64 aerie_pv_hypercall(struct aerie_vcpu *vcpu);
+
+/* pv_eoi.c */
+
+/* MSR_KVM_PV_EOI_EN. 0, or 1 for #GP. Context: vCPU loaded. */
+int aerie_pv_eoi_write(struct aerie_vcpu *vcpu, u64 val);
+/* The interrupt that goes in, the only one in service, may end without an exit. Own thread. */
+void aerie_pv_eoi_offer(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_pv_eoi_settle() - see whether the guest has taken the offer, and end it
+ * @vcpu: on its own thread; pv.eoi_offer is set
+ *
+ * Context: any.
+ * Return: 0; -EAGAIN where the guest's page is not there: vcpu->fault_gpa says which, and
+ * AERIE_REQ_STEAL that it is wanted.
+ */
+int aerie_pv_eoi_settle(struct aerie_vcpu *vcpu);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Help for guests that know they are guests, by KVM's interface: steal time with the
- * preempted flag, and hypercalls by which vCPUs reach each other.
+ * preempted flag, and hypercalls by which vCPUs reach each other. Ends of interrupts
+ * without an exit are in pv_eoi.c.
  *
  * The guest names a structure per vCPU. In it we say how much time others have had of the
  * vCPU's, and, while it has no processor, that this is so. Guests then do not wait for
@@ -44,12 +45,23 @@ void aerie_pv_reset(struct aerie_vcpu *vcpu)
 
 int aerie_pv_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 {
-	*val = msr == MSR_KVM_STEAL_TIME ? vcpu->pv.steal_msr : vcpu->pv.poll_control;
+	switch (msr) {
+	case MSR_KVM_STEAL_TIME:
+		*val = vcpu->pv.steal_msr;
+		break;
+	case MSR_KVM_PV_EOI_EN:
+		*val = vcpu->pv.eoi_msr;
+		break;
+	default:
+		*val = vcpu->pv.poll_control;
+	}
 	return 0;
 }
 
 int aerie_pv_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 {
+	if (msr == MSR_KVM_PV_EOI_EN)
+		return aerie_pv_eoi_write(vcpu, val);
 	if (msr == MSR_KVM_POLL_CONTROL) {
 		if (val & ~POLL_ALLOWED)
 			return 1;
@@ -138,6 +150,8 @@ int aerie_pv_update(struct aerie_vcpu *vcpu)
 {
 	int err = 0;
 
+	if (vcpu->pv.eoi_offer && aerie_pv_eoi_settle(vcpu))
+		return -EAGAIN;
 	if (!steal_on(vcpu))
 		return 0;
 	if (vcpu->pv.away)

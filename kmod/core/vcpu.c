@@ -191,6 +191,7 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 	aerie_backend->cr8_set(vcpu, 0);
 	WRITE_ONCE(vcpu->pv_kicked, false);
 	vcpu->mp_state = vcpu->id ? AERIE_MP_WAIT_SIPI : AERIE_MP_RUNNING;
+	vcpu->pv.eoi_offer = 0;
 	vcpu->check_events = true;
 }
 
@@ -311,7 +312,13 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 		}
 		if (vcpu->check_events || vcpu->reinject.type || vcpu->exception.type) {
 			vcpu->check_events = false;
-			aerie_event_prepare(vcpu);
+			if (unlikely(!aerie_event_prepare(vcpu))) {
+				vcpu->check_events = true;
+				WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
+				local_irq_enable();
+				irqs_on = true;
+				continue;
+			}
 		}
 		trace_aerie_entry(vcpu);
 		vcpu->fast_left = AERIE_FAST_RUN;

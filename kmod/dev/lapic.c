@@ -330,6 +330,19 @@ int aerie_lapic_in_service(struct aerie_vcpu *vcpu)
 	return lapic_isrv(vcpu->lapic);
 }
 
+bool aerie_lapic_asked(struct aerie_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->lapic->irr_pending) || atomic_read(&vcpu->lapic->timer_ticks);
+}
+
+bool aerie_lapic_ends_alone(struct aerie_vcpu *vcpu, u8 vector)
+{
+	struct aerie_lapic *lapic = vcpu->lapic;
+
+	return !aerie_lapic_asked(vcpu) && !lapic->timer_owed && !lapic->virtual &&
+	       !lapic_test(lapic, APIC_TMR, vector);
+}
+
 u64 aerie_lapic_ends(struct aerie_vcpu *vcpu, unsigned int quarter)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
@@ -348,6 +361,9 @@ void aerie_lapic_virtualize(struct aerie_vcpu *vcpu, bool on)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
 
+	/* What is not known now is taken to be in service yet: the guest ends it with an exit. */
+	if (vcpu->pv.eoi_offer)
+		aerie_pv_eoi_settle(vcpu);
 	lapic->virtual = on;
 	lapic->isrv = lapic_search_isr(lapic);
 	vcpu->check_events = true;
@@ -439,6 +455,8 @@ static u32 lapic_reg_read(struct aerie_lapic *lapic, u32 reg)
 {
 	if (reg == APIC_TMCCT)
 		return lapic_timer_count(lapic);
+	if (lapic->vcpu->pv.eoi_offer)
+		aerie_pv_eoi_settle(lapic->vcpu);
 	return lapic_get(lapic, reg);
 }
 

@@ -115,6 +115,12 @@ void aerie_lapic_ended(struct aerie_vcpu *vcpu, u8 vector);
 /* Highest vector in service, or -1. Own thread. */
 int aerie_lapic_in_service(struct aerie_vcpu *vcpu);
 
+/* Is an interrupt waiting, or may a timer's be by now? Own thread. */
+bool aerie_lapic_asked(struct aerie_vcpu *vcpu);
+
+/* Has nobody to hear of the end of @vector, which has just been acknowledged? Own thread. */
+bool aerie_lapic_ends_alone(struct aerie_vcpu *vcpu, u8 vector);
+
 /* Vectors of whose end somebody has to hear: bit n is vector 64 * @quarter + n. */
 u64 aerie_lapic_ends(struct aerie_vcpu *vcpu, unsigned int quarter);
 

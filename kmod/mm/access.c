@@ -212,19 +212,27 @@ static int page_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size, u64
 	return -EINVAL;
 }
 
-int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
-		      u64 *old, u64 new, gfp_t gfp)
+int aerie_mem_try_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+			  u64 *old, u64 new)
 {
-	int done, err;
+	int done;
 
 	if (gpa & (size - 1))
 		return -EINVAL;
 	if (!aerie_mem_is_ram(mem, gpa, size))
 		return -EFAULT;
+	rcu_read_lock();
+	done = page_cmpxchg(mem, gpa, size, old, new);
+	rcu_read_unlock();
+	return done;
+}
+
+int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+		      u64 *old, u64 new, gfp_t gfp)
+{
 	for (;;) {
-		rcu_read_lock();
-		done = page_cmpxchg(mem, gpa, size, old, new);
-		rcu_read_unlock();
+		int err, done = aerie_mem_try_cmpxchg(mem, gpa, size, old, new);
+
 		if (done != -EAGAIN)
 			return done;
 		err = page_own(mem, gpa, false, gfp);

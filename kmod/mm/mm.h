@@ -406,6 +406,21 @@ int aerie_mem_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
 		      u64 *old, u64 new, gfp_t gfp);
 
 /**
+ * aerie_mem_try_cmpxchg() - aerie_mem_cmpxchg() of memory that can be written as it is
+ * @mem: the memory
+ * @gpa: naturally aligned
+ * @size: 1, 2, 4 or 8
+ * @old: expected value; on return the value found
+ * @new: value to store where it was as expected
+ *
+ * Context: any, interrupts may be off.
+ * Return: 1 stored, 0 not equal, -EFAULT, -EINVAL misaligned, -EAGAIN where the page has to
+ * be brought back, allocated or copied first.
+ */
+int aerie_mem_try_cmpxchg(struct aerie_mem *mem, gpa_t gpa, unsigned int size,
+			  u64 *old, u64 new);
+
+/**
  * aerie_mem_populate() - make the page of @gpa resident and writable
  * @mem: the memory
  * @gpa: guest physical address

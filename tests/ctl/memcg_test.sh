@@ -42,7 +42,7 @@ check "start" aerie start -q "$v"
 check "the guest comes up" soon 120 seen "$v" "aerie guest ready"
 figures up
 check "its memory is paid for" [ "$(paid)" -ge "$(number resident)" ]
-say "seq 1 6000000 >/tmp/x; md5sum </tmp/x | sed 's/^/su''m /'"
+say "$(distinct 46); md5sum </tmp/x | sed 's/^/su''m /'"
 check "it uses more than the group may have" said "sum [0-9a-f]*  -"
 sum=$(summed)
 figures full

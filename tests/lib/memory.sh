@@ -44,6 +44,11 @@ say() {
 	stty raw -echo <"/dev/$(field "$v" tty)"
 	echo "$1" >"/dev/$(field "$v" tty)"
 }
+# distinct MIB: for a guest's shell, to have /tmp/x filled with pages that are not equal and
+# take less when compressed; of long lines, as each costs the guest about the same.
+distinct() {
+	echo "p=\$(echo \$(seq 1000000 1000499)); i=0; while [ \$i -lt $(($1 * 256)) ]; do echo \"\$p\$i\"; i=\$((i + 1)); done >/tmp/x"
+}
 said() {
 	soon 90 eval "tr -d '\r' <'$SCRATCH/$v.log' | grep -qx -e '.*$1'"
 }

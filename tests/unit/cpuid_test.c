@@ -292,7 +292,7 @@ TEST(xsave)
 	EXPECT_EQ(aerie_guest_cr4_mask(&vm) & X86_CR4_OSXSAVE, 0);
 }
 
-#define PV_FEATURES	(BIT(0) | BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(9) | BIT(11) | BIT(12) | BIT(13))
+#define PV_FEATURES	(BIT(0) | BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(9) | BIT(11) | BIT(12) | BIT(13))
 
 TEST(hypervisor_leaves)
 {

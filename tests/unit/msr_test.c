@@ -167,7 +167,7 @@ TEST(absent)
 		0, 1, 0x13, 0x48, 0xc1, 0xc2, 0xcf, 0xe1, 0xe7, 0xe8, 0x10b, 0x122, 0x123, 0x140,
 		0x17b, 0x186, 0x19a, 0x19c, 0x1c9, 0x210, 0x251, 0x257, 0x25a, 0x270, 0x278, 0x280,
 		0x2fe, 0x300, 0x309, 0x345, 0x38f, 0x400, 0x403, 0x47f, 0x480, 0x48d, 0x560, 0x606,
-		0x6df, 0x6e1, 0x7ff, 0x900, 0xd90, 0xda1, 0x40000000, 0x4b564d02, 0x4b564d04,
+		0x6df, 0x6e1, 0x7ff, 0x900, 0xd90, 0xda1, 0x40000000, 0x4b564d02, 0x4b564d06,
 		0xbfffffff, 0xc0000085, 0xc00000ff, 0xc0000104, 0xc0010000, 0xc0010004,
 		0xc0010117, 0xc001011f, 0xc0011020, 0xc0011021, 0xc0011030, 0xffffffff,
 	};
@@ -444,7 +444,7 @@ TEST(random_accesses)
 
 TEST(help_of_kvms_is_where_it_belongs)
 {
-	static const u32 msrs[] = { MSR_KVM_STEAL_TIME, MSR_KVM_POLL_CONTROL };
+	static const u32 msrs[] = { MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN, MSR_KVM_POLL_CONTROL };
 	unsigned int i;
 	u64 val;
 
@@ -455,7 +455,7 @@ TEST(help_of_kvms_is_where_it_belongs)
 		EXPECT_EQ(aerie_msr_write(&vcpu, msrs[i], 5), 0);
 		EXPECT_EQ(aerie_msr_write(&vcpu, msrs[i], 6), 1);
 	}
-	/* Asynchronous faults and an end of interrupt without an exit are not offered. */
+	/* Asynchronous faults are not offered. */
 	EXPECT_EQ(aerie_msr_read(&vcpu, MSR_KVM_ASYNC_PF_EN, &val), 1);
-	EXPECT_EQ(aerie_msr_write(&vcpu, MSR_KVM_PV_EOI_EN, 1), 1);
+	EXPECT_EQ(aerie_msr_write(&vcpu, MSR_KVM_ASYNC_PF_EN, 1), 1);
 }

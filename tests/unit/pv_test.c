@@ -34,6 +34,9 @@ void aerie_vcpu_kick(struct aerie_vcpu *v) { kicks++; }
 enum aerie_cpu_mode aerie_vcpu_cpu_mode(struct aerie_vcpu *v) { return mode; }
 bool aerie_sched_waits(const struct aerie_vcpu *v) { return waits; }
 
+int aerie_pv_eoi_write(struct aerie_vcpu *v, u64 val) { return 0; }
+int aerie_pv_eoi_settle(struct aerie_vcpu *v) { return v->pv.eoi_offer ? -EAGAIN : 0; }
+
 s64 aerie_apic_send_set(struct aerie_vcpu *v, u64 low, u64 high, unsigned int width, u64 min,
 			u64 icr)
 {
@@ -227,6 +230,15 @@ static u64 call(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 	vcpu->regs[AERIE_REG_RDX] = a2;
 	vcpu->regs[AERIE_REG_RSI] = a3;
 	return aerie_pv_hypercall(vcpu);
+}
+
+TEST(an_offer_that_stands_is_seen_to_first)
+{
+	setup();
+	vcpu->pv.eoi_offer = 1;
+	EXPECT_EQ(aerie_pv_update(vcpu), -EAGAIN);
+	vcpu->pv.eoi_offer = 0;
+	EXPECT_EQ(aerie_pv_update(vcpu), 0);
 }
 
 TEST(a_kick_ends_a_halt)
