@@ -13,9 +13,8 @@
  * the guest to take it: the two would be one interrupt. So a guest that keeps time by
  * counting ticks catches up, whether the host was late or the guest. Pulses are
  * AERIE_PERIOD_MIN_NS apart, whatever count the guest programs, and one that found its
- * predecessor waiting is tried again half a period later, then after twice as long each
- * time: no guest can make the host spend its time on a timer, a guest that has no processor
- * makes it spend none, and none is asked what it has acknowledged. Nothing is owed
+ * predecessor waiting is tried again half a period later: no guest can make the host
+ * spend its time on a timer, and none is asked what it has acknowledged. Nothing is owed
  * while the line is masked. While the VM is paused or stopped nothing is delivered, and
  * the timer only looks now and then whether it goes on.
  */
@@ -38,8 +37,6 @@
 #define NR_COUNTERS		3
 #define NR_RANGES		2
 #define PAUSED_LOOK_NS		(100 * NSEC_PER_MSEC)
-#define WAITS_LOOK_NS		(4 * NSEC_PER_MSEC)	/* the longest between two tries */
-#define WAITS_MAX		8u
 #define REFRESH_NS		15085u	/* period of the refresh toggle, counter 1 */
 
 #define CTRL_BCD		BIT(0)
@@ -83,7 +80,7 @@ struct pit_state {
 	u64 seen;		/* edges of counter 0 that became due since start */
 	u64 pulse_ns;		/* time of the last pulse, or attempt at one */
 	u32 owed;		/* edges due and not delivered */
-	u8 waits;		/* tries in a row that found the last pulse not taken */
+	u8 waits;		/* the last pulse has not been taken */
 	u8 port61;
 };
 
@@ -285,10 +282,8 @@ static void pit_arm(struct aerie_pit *pit)
 	u64 next, gap = AERIE_PERIOD_MIN_NS;
 
 	if (pit->s.owed) {
-		if (pit->s.waits && counter_periodic(c)) {
+		if (pit->s.waits && counter_periodic(c))
 			gap = max(gap, ticks_to_ns(c->reload) / 2);
-			gap = max(gap, min_t(u64, gap << (pit->s.waits - 1), WAITS_LOOK_NS));
-		}
 		next = 0;
 	} else {
 		next = edge_ns(c, pit->s.seen + 1);
@@ -305,11 +300,9 @@ static void pit_pulse(struct aerie_pit *pit, u64 now)
 	enum aerie_edge edge = aerie_irq_edge(pit->dev.vm, AERIE_GSI_PIT);
 
 	pit->s.pulse_ns = now;
-	if (edge == AERIE_EDGE_WAITS && counter_periodic(&pit->s.counter[0])) {
-		pit->s.waits = min(pit->s.waits + 1, WAITS_MAX);
+	pit->s.waits = edge == AERIE_EDGE_WAITS && counter_periodic(&pit->s.counter[0]);
+	if (pit->s.waits)
 		return;
-	}
-	pit->s.waits = 0;
 	pit->s.owed = edge == AERIE_EDGE_UNHEARD ? 0 : pit->s.owed - 1;
 	aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, true);
 	aerie_irq_set(pit->dev.vm, AERIE_GSI_PIT, AERIE_IRQ_PIT, false);

@@ -14,7 +14,7 @@ plan 13
 
 v=$(vm stays)
 w=$(vm goes)
-seconds=${STRESS_SECONDS:-$((SLOW > 1 ? 40 : 20))}
+seconds=${STRESS_SECONDS:-$((SLOW > 1 ? 25 : 20))}
 last=$(($(nproc) - 1))
 OPS="weight cap uncapped pin unpinned reserve unreserved pause resume cpus look renew"
 
@@ -49,15 +49,17 @@ change() {
 	esac
 }
 
-# changes SEED SECONDS: of both VMs, one after the other.
+# changes SEED SECONDS: of both VMs, each kind in turn, once at least however slow it is.
 changes() {
 	state=$1
+	step=$((state * 4))
+	last_step=$((step + 12))
 	until=$(($(cut -d. -f1 /proc/uptime) + $2))
-	while [ "$(cut -d. -f1 /proc/uptime)" -lt "$until" ]; do
+	while [ "$step" -lt "$last_step" ] || [ "$(cut -d. -f1 /proc/uptime)" -lt "$until" ]; do
 		draw 2
 		[ "$drawn" = 0 ] && which=$v || which=$w
-		draw 12
-		op=$(echo "$OPS" | cut -d' ' -f$((drawn + 1)))
+		op=$(echo "$OPS" | cut -d' ' -f$((step % 12 + 1)))
+		step=$((step + 1))
 		began=$(now)
 		change "$which" "$op" >/dev/null 2>>"$SCRATCH/said" </dev/null
 		status=$?

@@ -36,21 +36,37 @@ u32 pm_timer(void)
 	return inl(PM_TMR);
 }
 
-u64 tsc_per_ms(void)
+static u64 measure(void)
 {
-	static u64 rate;
 	u64 t0, t1;
 	u32 p0, p1;
 
-	if (rate)
-		return rate;
 	p0 = pm_timer();
 	t0 = rdtsc();
 	do {
 		p1 = pm_timer();
 		t1 = rdtsc();
-	} while (((p1 - p0) & 0xffffff) < PM_TIMER_HZ / 50);
-	rate = (t1 - t0) * PM_TIMER_HZ / 1000 / ((p1 - p0) & 0xffffff);
+	} while (((p1 - p0) & 0xffffff) < PM_TIMER_HZ / 200);
+	return (t1 - t0) * PM_TIMER_HZ / 1000 / ((p1 - p0) & 0xffffff);
+}
+
+/* The middle one of five: one that was held up between its two clocks is far off. */
+u64 tsc_per_ms(void)
+{
+	static u64 rate;
+	u64 sorted[5];
+	u32 i, k;
+
+	if (rate)
+		return rate;
+	for (i = 0; i < ARRAY_SIZE(sorted); i++) {
+		u64 one = measure();
+
+		for (k = i; k && sorted[k - 1] > one; k--)
+			sorted[k] = sorted[k - 1];
+		sorted[k] = one;
+	}
+	rate = sorted[ARRAY_SIZE(sorted) / 2];
 	if (!rate)
 		die("the TSC does not count");
 	return rate;
