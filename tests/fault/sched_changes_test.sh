@@ -104,7 +104,6 @@ runs() {
 	tell "$v" "echo run\"\"s-$1"
 	soon 60 seen "$v" "runs-$1"
 }
-# shellcheck disable=SC2009 # busybox has no pgrep
 no_threads() {
 	! grep -l "^aerie-t$$-" /proc/[0-9]*/comm 2>/dev/null | grep .
 }
