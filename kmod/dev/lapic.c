@@ -455,7 +455,8 @@ static u32 lapic_reg_read(struct aerie_lapic *lapic, u32 reg)
 {
 	if (reg == APIC_TMCCT)
 		return lapic_timer_count(lapic);
-	if (lapic->vcpu->pv.eoi_offer)
+	/* What is in service, and the priority that follows from it. */
+	if (lapic->vcpu->pv.eoi_offer && reg >= APIC_PROCPRI && reg < APIC_TMR)
 		aerie_pv_eoi_settle(lapic->vcpu);
 	return lapic_get(lapic, reg);
 }
