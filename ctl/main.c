@@ -385,6 +385,8 @@ int main(int argc, char **argv)
 	static struct args args;
 	char error[256];
 
+	/* A line is one write, whole between those of others who share the file. */
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	if (!verb) {
 		complain(NULL, "a verb is missing, see aerie help");
 		return STATUS_USAGE;

@@ -36,6 +36,21 @@ prints() {
 	fi
 }
 
+# In one write each, so that the lines of several tools do not mix in a file they share.
+whole_lines() {
+	python3 - "$AERIE" "$@" <<'EOF'
+import socket, subprocess, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+subprocess.run(sys.argv[1:], stderr=theirs, stdin=subprocess.DEVNULL)
+theirs.close()
+said = []
+while piece := ours.recv(4096):
+    said.append(piece.decode())
+sys.exit(not said or any(line.count("\n") != 1 or line[-1] != "\n" for line in said))
+EOF
+	result $? "$* says it in whole lines"
+}
+
 verbs="run create start pause resume reset stop attach detach cpus balloon destroy list show console stat sched disk image mem pool swap share bench top events
 doctor version help"
 
@@ -45,6 +60,8 @@ refuses 2 "did you mean list?" lst
 refuses 2 "no verb 'nonsense'" help nonsense
 refuses 2 "aerie: start: VM... is missing; see aerie help start" start
 refuses 2 "VM is missing" console
+whole_lines start
+whole_lines frobnicate
 refuses 2 "VM DISK is missing" disk web
 refuses 2 "--size or --rescan, not both" disk web disk0 --size 1G --rescan
 refuses 2 "is no size" disk web disk0 --size 0

@@ -221,11 +221,12 @@ all_alike() {
 	return 1
 }
 check "nor is what Linux has computed" all_alike
-gone() {
-	for v in $names $linux; do
-		aerie destroy -q "$v" || return 1
-	done
+nearly_empty() {
 	[ "$(pool used)" -lt $((3 * MB)) ]
 }
-check "and all of it is given back" soon 10 gone
+all_back() {
+	aerie destroy -q $names $linux || return 1
+	soon 10 nearly_empty || { aerie pool | sed 's/^/# /'; return 1; }
+}
+check "and all of it is given back" all_back
 finish
