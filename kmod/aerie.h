@@ -15,6 +15,7 @@
 #include <linux/workqueue.h>
 
 #include "types.h"
+#include "core/clock_line.h"
 #include "core/msr.h"
 #include "core/stats.h"
 #include "dev/bus.h"
@@ -106,6 +107,27 @@ enum aerie_mp_state {
 	AERIE_MP_WAIT_SIPI,	/* after INIT, application processors only */
 };
 
+/* KVM's paravirtual clock: of a VM; core/clock.c. */
+struct aerie_clock {
+	spinlock_t lock;		/* of the line, and of the pages it is written to */
+	struct aerie_clock_line line;	/* by the guest's TSC, where the host keeps time by its own */
+	bool kept;			/* it does */
+	u64 base_ns;			/* [c] per start: aerie_now_ns() at time 0 */
+	unsigned long next_look;	/* jiffies */
+};
+
+/* What a vCPU has asked of it; its own thread only, but for the clock's lock. */
+struct aerie_vcpu_clock {
+	u64 system_msr;		/* MSR_KVM_SYSTEM_TIME as written */
+	u64 wall_msr;		/* MSR_KVM_WALL_CLOCK as last written */
+	u64 pairing_gpa;	/* of KVM_HC_CLOCK_PAIRING */
+	int cpu;		/* processor it was last loaded on */
+	u32 version;		/* of the system time page, even; clock->lock */
+	u32 wall_version;	/* of the wall clock structure, even */
+	bool wall_pending;	/* to be written before the guest goes on */
+	bool pairing_pending;	/* the same */
+};
+
 /* What a vCPU has asked of KVM's paravirtual interface; its own thread only. */
 struct aerie_pv {
 	u64 steal_msr;		/* MSR_KVM_STEAL_TIME as written */
@@ -178,7 +200,7 @@ struct aerie_vcpu {
 
 	struct aerie_lapic *lapic;	/* [c] */
 	struct aerie_fetch *fetch;	/* [c] what core/fetch.c remembers */
-	struct aerie_pvclock *pvclock;	/* [c] kvmclock state */
+	struct aerie_vcpu_clock clock;
 	struct aerie_pv pv;
 	struct aerie_vcpu_sched sched;
 	struct task_struct *task;	/* [c] */
@@ -336,7 +358,7 @@ struct aerie_vm {
 	u32 cpuid_plain;		/* [c] this mask are answers as they stand */
 	u64 msr_rows;			/* [c] rows of core/msr.c's table that there are */
 	u64 tsc_offset;			/* [c] per start: guest TSC is 0 at start */
-	u64 clock_base_ns;		/* [c] per start: aerie_now_ns() at start */
+	struct aerie_clock clock;
 	struct mutex call_lock;		/* one aerie_vcpu_call() at a time */
 	struct dentry *debugfs;		/* lock: NULL once it has gone */
 	struct dentry *debugfs_devs;

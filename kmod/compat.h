@@ -10,6 +10,7 @@
 #include <linux/numa.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/zsmalloc.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -39,6 +40,29 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	timer->function = fn;
 #endif
+}
+
+/*
+ * The clocksource's counter and CLOCK_MONOTONIC at one moment; of which clock is said in 7.2,
+ * before it is CLOCK_REALTIME.
+ */
+static inline void compat_clock_snapshot(u64 *cycles, u64 *ns)
+{
+	struct system_time_snapshot snap;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	ktime_get_snapshot_id(CLOCK_MONOTONIC, &snap);
+	*ns = ktime_to_ns(snap.systime);
+#else
+	ktime_t offset;
+
+	/* Unless somebody has set it meanwhile. */
+	do {
+		offset = ktime_mono_to_real(0);
+		ktime_get_snapshot(&snap);
+	} while (offset != ktime_mono_to_real(0));
+	*ns = ktime_to_ns(ktime_sub(snap.real, offset));
+#endif
+	*cycles = snap.cycles;
 }
 
 /* CRC-32C without a module of its own: a name of its own until 6.14. */

@@ -112,7 +112,11 @@ void aerie_dr_put(struct aerie_vcpu *vcpu);
 /* Give the guest its debug registers without exits until the next put. */
 void aerie_dr_own(struct aerie_vcpu *vcpu);
 
-/* flush.c: aerie_mem.flush of a VM's memory. */
+/* vm_request.c */
+
+/* Post @request to all vCPUs; then none is in the guest that has not served it. Any thread. */
+void aerie_vm_request(struct aerie_vm *vm, int request);
+/* aerie_mem.flush of a VM's memory. */
 void aerie_vm_flush(struct aerie_mem *mem);
 
 /* stats.c */

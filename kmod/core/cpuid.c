@@ -225,8 +225,6 @@ static void offer_features(struct aerie_cpuid *c)
 	c->basic[7][EBX] |= F(TSC_ADJUST);
 	if (aerie_host_has_ibpb())
 		c->ext[8][EBX] |= F(AMD_IBPB);
-	if (aerie_host_tsc_stable() && c->max_ext >= EXT + 7)
-		c->ext[7][EDX] = BIT(8);	/* invariant TSC */
 
 	/* What the backend does not let through. */
 	if (!(aerie_backend->caps & AERIE_CAP_INVPCID))
@@ -356,9 +354,8 @@ static void make_hypervisor(struct aerie_cpuid *c)
 			BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_STEAL_TIME) |
 			BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_PV_UNHALT) |
 			BIT(KVM_FEATURE_PV_TLB_FLUSH) | BIT(KVM_FEATURE_PV_SEND_IPI) |
-			BIT(KVM_FEATURE_POLL_CONTROL) | BIT(KVM_FEATURE_PV_SCHED_YIELD);
-	if (aerie_host_tsc_stable())
-		c->hv[1][EAX] |= BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
+			BIT(KVM_FEATURE_POLL_CONTROL) | BIT(KVM_FEATURE_PV_SCHED_YIELD) |
+			BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
 	c->hv[0x10][EAX] = aerie_tsc_khz();
 	c->hv[0x10][EBX] = AERIE_APIC_BUS_HZ / 1000;
 }

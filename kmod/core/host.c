@@ -27,10 +27,13 @@ u64 aerie_host_xcr0(void)
 	return xgetbv(XCR_XFEATURE_ENABLED_MASK);
 }
 
-bool aerie_host_tsc_stable(void)
+bool aerie_host_clock_pair(u64 *tsc, u64 *ns)
 {
-	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) &&
-	       boot_cpu_has(X86_FEATURE_NONSTOP_TSC) && !check_tsc_unstable();
+	u64 before = rdtsc_ordered();
+
+	compat_clock_snapshot(tsc, ns);
+	/* Then it has been read just now. */
+	return *tsc - before <= rdtsc_ordered() - before && !check_tsc_unstable();
 }
 
 u32 aerie_host_tsc_khz(void)

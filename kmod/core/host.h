@@ -11,8 +11,8 @@ void aerie_host_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 u32 aerie_host_cap_word(unsigned int word);
 /* The host's XCR0, or 0 where it does not use XSAVE. */
 u64 aerie_host_xcr0(void);
-/* The TSC ticks at one rate on all processors, whatever they sleep and run at. */
-bool aerie_host_tsc_stable(void);
+/* TSC and aerie_now_ns() of one moment; false where the host keeps its time by something else. */
+bool aerie_host_clock_pair(u64 *tsc, u64 *ns);
 u32 aerie_host_tsc_khz(void);
 u64 aerie_host_tsc(void);
 u32 aerie_host_microcode(void);

@@ -385,14 +385,13 @@ struct msr_row {
 
 static const struct msr_row msr_table[] = {
 	{},	/* of no register */
-	ROW(MSR_IA32_TSC, ALWAYS, ANY, aerie_time_msr_read, aerie_time_msr_write),
+	ROW(MSR_IA32_TSC, ALWAYS, ANY, aerie_tsc_msr_read, aerie_tsc_msr_write),
 	ROWS(MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, ALWAYS, ANY,
-	     aerie_time_msr_read, aerie_time_msr_write),
+	     aerie_clock_msr_read, aerie_clock_msr_write),
 	ROW(MSR_IA32_PLATFORM_ID, ALWAYS, INTEL, zero_read, NULL),
 	ROW(MSR_IA32_APICBASE, ALWAYS, ANY, aerie_lapic_msr_read, apic_base_write),
 	ROW(MSR_IA32_FEAT_CTL, ALWAYS, INTEL, feat_ctl_read, NULL),
-	ROW(MSR_IA32_TSC_ADJUST, X86_FEATURE_TSC_ADJUST, ANY,
-	    aerie_time_msr_read, aerie_time_msr_write),
+	ROW(MSR_IA32_TSC_ADJUST, X86_FEATURE_TSC_ADJUST, ANY, aerie_tsc_msr_read, aerie_tsc_msr_write),
 	ROW(MSR_IA32_PRED_CMD, X86_FEATURE_AMD_IBPB, ANY, NULL, pred_cmd_write),
 	ROW(MSR_IA32_UCODE_WRITE, ALWAYS, INTEL, NULL, any_write),
 	/* A write starts the protocol by which Intel's is read. */
@@ -422,7 +421,7 @@ static const struct msr_row msr_table[] = {
 	/* No supervisor state component is offered. */
 	ROW(MSR_IA32_XSS, X86_FEATURE_XSAVES, ANY, zero_read, zero_write),
 	ROWS(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW, ALWAYS, ANY,
-	     aerie_time_msr_read, aerie_time_msr_write),
+	     aerie_clock_msr_read, aerie_clock_msr_write),
 	ROWS(MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN, ALWAYS, ANY,
 	     aerie_pv_msr_read, aerie_pv_msr_write),
 	ROW(MSR_KVM_POLL_CONTROL, ALWAYS, ANY, aerie_pv_msr_read, aerie_pv_msr_write),

@@ -69,7 +69,7 @@ int aerie_cr8_write(struct aerie_vcpu *vcpu, u64 val);
 int aerie_efer_write(struct aerie_vcpu *vcpu, u64 val);
 int aerie_xcr0_write(struct aerie_vcpu *vcpu, u32 index, u64 val);
 
-/* time.c */
+/* tsc.c */
 
 /* Guest TSC now; the vCPU need not be loaded. */
 u64 aerie_guest_tsc(struct aerie_vcpu *vcpu);
@@ -78,19 +78,41 @@ u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc);
 /* kHz of the guest's TSC, and the local APIC timer's bus frequency in Hz. */
 u32 aerie_tsc_khz(void);
 #define AERIE_APIC_BUS_HZ	1000000000ull
-/* Per VM: take the TSC offset for a fresh start. Per vCPU: kvmclock state. */
-void aerie_time_start(struct aerie_vm *vm);
-int aerie_time_create(struct aerie_vcpu *vcpu);
-void aerie_time_destroy(struct aerie_vcpu *vcpu);
-/* Power-on state (not at INIT), after aerie_time_start(). Context: vCPU loaded. */
-void aerie_time_reset(struct aerie_vcpu *vcpu);
-/* vcpu->cpu has been set: the clock page may have to follow. Context: loaded. */
-void aerie_time_load(struct aerie_vcpu *vcpu);
-/* TSC, TSC_ADJUST and the kvmclock MSRs. 0, or 1 for #GP. Context: vCPU loaded. */
-int aerie_time_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
-int aerie_time_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
-/* AERIE_REQ_CLOCK: rewrite the page. 0, or -EAGAIN with vcpu->fault_gpa set. */
-int aerie_time_update(struct aerie_vcpu *vcpu);
+/* Power-on state (not at INIT), after aerie_clock_start(). Context: vCPU loaded. */
+void aerie_tsc_reset(struct aerie_vcpu *vcpu);
+/* TSC and TSC_ADJUST. 0, or 1 for #GP. Context: vCPU loaded. */
+int aerie_tsc_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+int aerie_tsc_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+
+/* clock.c */
+
+/* A VM starts: the TSC's offset, and time 0. No vCPU runs. */
+void aerie_clock_start(struct aerie_vm *vm);
+/* The guest has asked for nothing. Context: vCPU loaded. */
+void aerie_clock_reset(struct aerie_vcpu *vcpu);
+/* vcpu->cpu has been set: the page may have to follow. Context: loaded. */
+void aerie_clock_load(struct aerie_vcpu *vcpu);
+/* The vCPU has another TSC. Context: loaded. */
+void aerie_clock_changed(struct aerie_vcpu *vcpu);
+/* Is the clock still right? Before the guest goes on. Context: own thread, not loaded. */
+void aerie_clock_look(struct aerie_vcpu *vcpu);
+/* Its MSRs. 0, or 1 for #GP. Context: vCPU loaded. */
+int aerie_clock_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
+int aerie_clock_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
+/* AERIE_REQ_CLOCK: write what is to be. 0, or -EAGAIN with vcpu->fault_gpa set. Context: loaded. */
+int aerie_clock_update(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_clock_pairing() - KVM_HC_CLOCK_PAIRING: the host's wall clock at a TSC of the guest
+ * @vcpu: the vCPU
+ * @gpa: of a struct kvm_clock_pairing
+ * @type: KVM_CLOCK_PAIRING_*
+ *
+ * Context: vCPU loaded; interrupts may be off.
+ * Return: 0; -KVM_EOPNOTSUPP another clock, or the host does not keep its time by the TSC;
+ * -KVM_EFAULT no memory there.
+ */
+s64 aerie_clock_pairing(struct aerie_vcpu *vcpu, gpa_t gpa, u64 type);
 
 /* pv.c */
 

@@ -212,6 +212,9 @@ u64 aerie_pv_hypercall(struct aerie_vcpu *vcpu)
 		ret = aerie_apic_send_set(vcpu, a0, a1, wide ? 64 : 32, regs[AERIE_REG_RDX] & mask,
 					  regs[AERIE_REG_RSI] & mask);
 		break;
+	case KVM_HC_CLOCK_PAIRING:
+		ret = aerie_clock_pairing(vcpu, a0, a1);
+		break;
 	case KVM_HC_SCHED_YIELD:
 		to = by_apic_id(vcpu->vm, a0);
 		if (to)

@@ -103,7 +103,7 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 	aerie_fpu_load(vcpu);
 	aerie_backend->vcpu_load(vcpu, vcpu->cpu);
 	aerie_dr_load(vcpu);
-	aerie_time_load(vcpu);
+	aerie_clock_load(vcpu);
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 	vcpu->stats->loads++;
 	vcpu->last_put = jiffies;
@@ -171,7 +171,7 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 	aerie_backend->dr7_set(vcpu, vcpu->dr7);
 	aerie_backend->flush_tlb(vcpu);
 	if (!init) {
-		aerie_time_reset(vcpu);
+		aerie_tsc_reset(vcpu);
 		aerie_pv_reset(vcpu);
 		aerie_msr_reset(vcpu);
 		aerie_fpu_put(vcpu);
@@ -257,9 +257,8 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 	if (test_and_clear_bit(AERIE_REQ_APIC, &vcpu->requests))
 		vcpu_serve_apic(vcpu);
 	if (test_and_clear_bit(AERIE_REQ_CLOCK, &vcpu->requests) &&
-	    aerie_time_update(vcpu) == -EAGAIN) {
+	    aerie_clock_update(vcpu) == -EAGAIN) {
 		set_bit(AERIE_REQ_CLOCK, &vcpu->requests);
-		vcpu->fault_acc = AERIE_ACC_WRITE;
 		return AERIE_NEXT_FAULT;
 	}
 	if (test_and_clear_bit(AERIE_REQ_STEAL, &vcpu->requests) &&
@@ -458,6 +457,7 @@ static int vcpu_thread(void *arg)
 			vcpu_halt(vcpu);
 			continue;
 		}
+		aerie_clock_look(vcpu);
 		if (unlikely(!vcpu_load(vcpu))) {
 			if (!vcpu_wait_hw())
 				aerie_vm_kill(vcpu->vm, AERIE_STOP_HOST, "the host goes down");
@@ -541,12 +541,9 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	err = aerie_fpu_create(vcpu);
 	if (err)
 		goto err_stats;
-	err = aerie_time_create(vcpu);
-	if (err)
-		goto err_fpu;
 	err = aerie_fetch_create(vcpu);
 	if (err)
-		goto err_time;
+		goto err_fpu;
 	err = aerie_lapic_create(vcpu);
 	if (err)
 		goto err_fetch;
@@ -570,8 +567,6 @@ err_lapic:
 	aerie_lapic_destroy(vcpu);
 err_fetch:
 	aerie_fetch_destroy(vcpu);
-err_time:
-	aerie_time_destroy(vcpu);
 err_fpu:
 	aerie_fpu_destroy(vcpu);
 err_stats:
@@ -598,7 +593,6 @@ void aerie_vcpu_free(struct aerie_vcpu *vcpu)
 	aerie_lapic_destroy(vcpu);
 	aerie_fetch_destroy(vcpu);
 	put_task_struct(vcpu->task);
-	aerie_time_destroy(vcpu);
 	aerie_fpu_destroy(vcpu);
 	kfree(vcpu->stats);
 	kfree(vcpu);

@@ -278,7 +278,7 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	aerie_devices_reset(vm);
 	err = vm_load_image(vm, &state, why);
 	if (!err) {
-		aerie_time_start(vm);
+		aerie_clock_start(vm);
 		aerie_sched_start(vm);
 	}
 	for (i = 0; !err && i < vm->nr_vcpus; i++) {
@@ -551,6 +551,7 @@ static void vm_init_locks(struct aerie_vm *vm)
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->call_lock);
+	spin_lock_init(&vm->clock.lock);
 	mutex_init(&vm->devs_lock);
 	spin_lock_init(&vm->state_lock);
 	raw_spin_lock_init(&vm->irq_lock);

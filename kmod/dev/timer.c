@@ -19,6 +19,11 @@ u64 aerie_wall_ns(void)
 	return ktime_get_real_ns();
 }
 
+u64 aerie_wall_at(u64 ns)
+{
+	return ktime_to_ns(ktime_mono_to_real(ns_to_ktime(ns)));
+}
+
 static enum hrtimer_restart timer_expired(struct hrtimer *hr)
 {
 	struct aerie_timer *timer = container_of(hr, struct aerie_timer, hr);

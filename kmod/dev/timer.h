@@ -43,6 +43,9 @@ u64 aerie_now_ns(void);
  */
 u64 aerie_wall_ns(void);
 
+/* The host's wall clock when aerie_now_ns() is @ns. Context: any. */
+u64 aerie_wall_at(u64 ns);
+
 /**
  * aerie_timer_init() - prepare a timer, not armed
  * @timer: the timer

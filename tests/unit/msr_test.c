@@ -59,14 +59,14 @@ void aerie_host_ibpb(void) { barriers++; }
 static u32 pv_msr;
 int aerie_pv_msr_read(struct aerie_vcpu *v, u32 msr, u64 *val) { pv_msr = msr; *val = 5; return 0; }
 int aerie_pv_msr_write(struct aerie_vcpu *v, u32 msr, u64 val) { pv_msr = msr; return val != 5; }
-int aerie_time_msr_read(struct aerie_vcpu *v, u32 msr, u64 *val)
+int aerie_tsc_msr_read(struct aerie_vcpu *v, u32 msr, u64 *val)
 {
 	time_msr = msr;
 	*val = 7;
 	return 0;
 }
 
-int aerie_time_msr_write(struct aerie_vcpu *v, u32 msr, u64 val)
+int aerie_tsc_msr_write(struct aerie_vcpu *v, u32 msr, u64 val)
 {
 	time_msr = msr;
 	return 0;

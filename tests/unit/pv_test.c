@@ -34,6 +34,7 @@ void aerie_vcpu_kick(struct aerie_vcpu *v) { kicks++; }
 enum aerie_cpu_mode aerie_vcpu_cpu_mode(struct aerie_vcpu *v) { return mode; }
 bool aerie_sched_waits(const struct aerie_vcpu *v) { return waits; }
 
+s64 aerie_clock_pairing(struct aerie_vcpu *v, gpa_t gpa, u64 type) { return gpa + type; }
 int aerie_pv_eoi_write(struct aerie_vcpu *v, u64 val) { return 0; }
 int aerie_pv_eoi_settle(struct aerie_vcpu *v) { return v->pv.eoi_offer ? -EAGAIN : 0; }
 
@@ -292,8 +293,9 @@ TEST(interrupts_go_to_a_set)
 TEST(others_are_unknown)
 {
 	setup();
-	EXPECT_EQ(call(KVM_HC_CLOCK_PAIRING, 0, 0, 0, 0), (u64)-KVM_ENOSYS);
+	EXPECT_EQ(call(KVM_HC_CLOCK_PAIRING, 0x1000, 2, 0, 0), 0x1002);
+	EXPECT_EQ(call(KVM_HC_MAP_GPA_RANGE, 0, 0, 0, 0), (u64)-KVM_ENOSYS);
 	EXPECT_EQ(call(1ull << 32 | KVM_HC_KICK_CPU, 0, 1, 0, 0), (u64)-KVM_ENOSYS);
 	mode = AERIE_MODE_32;
-	EXPECT_EQ(call(KVM_HC_CLOCK_PAIRING, 0, 0, 0, 0), (u32)-KVM_ENOSYS);
+	EXPECT_EQ(call(KVM_HC_MAP_GPA_RANGE, 0, 0, 0, 0), (u32)-KVM_ENOSYS);
 }

@@ -324,6 +324,8 @@ static inline u64 ktime_get_ns(void)
 	return shim_jiffies * (1000000000ull / HZ);
 }
 #define time_after(a, b) ((long)((b) - (a)) < 0)
+#define time_before(a, b) time_after(b, a)
+#define time_after_eq(a, b) ((long)((a) - (b)) >= 0)
 #define cpu_relax() do { } while (0)
 #define DEFINE_STATIC_SRCU(x) static int x
 #define srcu_read_lock(s) ((*(s))++)
