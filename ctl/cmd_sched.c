@@ -19,7 +19,7 @@ struct spent {
 	uint32_t id, tid, state;
 	int32_t nice;
 	uint64_t ns[AERIE_VCPU_NR_STATES];
-	uint64_t yields, capped, skew_ns;
+	uint64_t yields, capped, skew_ns, graces;
 };
 
 struct policy {
@@ -47,6 +47,7 @@ static void read_spent(struct nlattr **tb, struct spent *s)
 	s->yields = get_u64(tb[AERIE_A_SCHED_YIELDS]);
 	s->capped = get_u64(tb[AERIE_A_SCHED_CAPPED]);
 	s->skew_ns = get_u64(tb[AERIE_A_SCHED_SKEW]);
+	s->graces = get_u64(tb[AERIE_A_SCHED_GRACES]);
 }
 
 static void read_policy(struct nlattr **tb, void *arg)
@@ -79,12 +80,12 @@ static const struct out_col policy_cols[] = {
 	{ "PIN", OUT_STR }, { "BUDGET", OUT_TIME }, { "PERIOD", OUT_TIME }, { "RUN", OUT_TIME },
 	{ "WAIT", OUT_TIME }, { "CAPPED", OUT_TIME }, { "BLOCKED", OUT_TIME },
 	{ "IDLE", OUT_TIME }, { "PAUSED", OUT_TIME }, { "CAPS", OUT_U64 }, { "YIELDS", OUT_U64 },
-	{ "SKEW", OUT_TIME },
+	{ "SKEW", OUT_TIME }, { "GRACES", OUT_U64 },
 };
 
 static struct out_table *policy_table(const struct policies *list)
 {
-	struct out_table *table = out_table_new(policy_cols, 16);
+	struct out_table *table = out_table_new(policy_cols, 17);
 	size_t i;
 
 	for (i = 0; i < list->nr; i++) {
@@ -100,7 +101,7 @@ static struct out_table *policy_table(const struct policies *list)
 			{ .u64 = ns[AERIE_VCPU_CAPPED] }, { .u64 = ns[AERIE_VCPU_BLOCKED] },
 			{ .u64 = ns[AERIE_VCPU_IDLE] }, { .u64 = ns[AERIE_VCPU_PAUSED] },
 			{ .u64 = p->all.capped }, { .u64 = p->all.yields },
-			{ .u64 = p->all.skew_ns },
+			{ .u64 = p->all.skew_ns }, { .u64 = p->all.graces },
 		});
 	}
 	return table;
@@ -122,11 +123,12 @@ static const struct out_col vcpu_cols[] = {
 	{ "RUN", OUT_TIME }, { "WAIT", OUT_TIME }, { "CAPPED", OUT_TIME },
 	{ "BLOCKED", OUT_TIME }, { "IDLE", OUT_TIME }, { "PAUSED", OUT_TIME },
 	{ "STEAL", OUT_TIME }, { "CAPS", OUT_U64 }, { "YIELDS", OUT_U64 }, { "SKEW", OUT_TIME },
+	{ "GRACES", OUT_U64 },
 };
 
 static struct out_table *vcpu_table(const struct policy *p)
 {
-	struct out_table *table = out_table_new(vcpu_cols, 14);
+	struct out_table *table = out_table_new(vcpu_cols, 15);
 	size_t i;
 
 	for (i = 0; i < p->nr_vcpu; i++) {
@@ -142,6 +144,7 @@ static struct out_table *vcpu_table(const struct policy *p)
 			{ .u64 = ns[AERIE_VCPU_WAITS] + ns[AERIE_VCPU_CAPPED] +
 				 ns[AERIE_VCPU_BLOCKED] + ns[AERIE_VCPU_PAUSED] },
 			{ .u64 = s->capped }, { .u64 = s->yields }, { .u64 = s->skew_ns },
+			{ .u64 = s->graces },
 		});
 	}
 	return table;

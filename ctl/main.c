@@ -158,7 +158,8 @@ const struct command commands[] = {
 "RUN is with a processor, WAIT without one, CAPPED stopped by the cap, BLOCKED waiting for\n"
 "memory, IDLE halted, PAUSED not running: together all time since the start. STEAL, which the\n"
 "guest is told, is what is neither RUN nor IDLE. CAPS counts stops by the cap, YIELDS how often\n"
-"a vCPU let another of its VM go first, SKEW is the longest that one waited far longer than it.\n"
+"a vCPU let another of its VM go first, SKEW is the longest that one waited far longer than it,\n"
+"GRACES how often one with its interrupts off kept its processor for a moment.\n"
 	}, {
 		.name = "disk", .operands = "VM DISK", .min_operands = 2, .max_operands = 2,
 		.summary = "how large a disk of a VM is, and what it may do: look, or change it",

@@ -132,6 +132,19 @@ TRACE_EVENT(aerie_yield,
 	TP_printk("vm %u vcpu %u to vcpu %u", __entry->vm, __entry->vcpu, __entry->to)
 );
 
+TRACE_EVENT(aerie_grace,
+	TP_PROTO(struct aerie_vcpu *vcpu, u64 ns),
+	TP_ARGS(vcpu, ns),
+	TP_STRUCT__entry(__field(u32, vm) __field(u32, vcpu) __field(u64, ns)),
+	TP_fast_assign(
+		__entry->vm = vcpu->vm->id;
+		__entry->vcpu = vcpu->id;
+		__entry->ns = ns;
+	),
+	TP_printk("vm %u vcpu %u with interrupts off, %llu ns", __entry->vm, __entry->vcpu,
+		  __entry->ns)
+);
+
 TRACE_EVENT(aerie_msr,
 	TP_PROTO(struct aerie_vcpu *vcpu, bool write, u32 msr, u64 val, bool refused),
 	TP_ARGS(vcpu, write, msr, val, refused),

@@ -86,8 +86,8 @@
  *                      and SCHED_BUDGET u64: what is not named stays as it is
  *   SCHED_GET        ! NAME (do) or none (dump)
  *                    > NAME, STATE, VCPUS, and what SCHED_SET sets; SCHED_TIMES,
- *                      SCHED_LATENCY, SCHED_YIELDS, SCHED_CAPPED, SCHED_SKEW u64 of all its
- *                      vCPUs; not of a dump, VCPU_LIST nest of nests {VCPU_ID, TID,
+ *                      SCHED_LATENCY, SCHED_YIELDS, SCHED_CAPPED, SCHED_SKEW,
+ *                      SCHED_GRACES u64 of all its vCPUs; not of a dump, VCPU_LIST nest of nests {VCPU_ID, TID,
  *                      SCHED_STATE u32, SCHED_NICE s32, and the same of each}, those present
  *   CPUS_SET         ! NAME; VCPUS u32, 1 to VCPUS_MAX: how many the guest is to have, where
  *                      it runs or is paused; not named: as before
@@ -300,6 +300,7 @@ enum aerie_attr {
 	AERIE_A_VCPUS_MAX,	/* u32, vCPUs that there can be; VCPUS are those that there are */
 	AERIE_A_VCPUS_WANTED,	/* u32, that there are to be */
 	AERIE_A_VCPUS_ONLINE,	/* u32, that the guest has started */
+	AERIE_A_SCHED_GRACES,	/* u64, times it kept its processor for having interrupts off */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)

@@ -113,6 +113,8 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 
 static void vcpu_put(struct aerie_vcpu *vcpu)
 {
+	if (unlikely(vcpu->sched.grace.until_ns))
+		aerie_grace_end(vcpu);
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
 	aerie_dr_put(vcpu);
 	aerie_backend->vcpu_put(vcpu);
@@ -271,9 +273,11 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 	return vcpu->mp_state == AERIE_MP_RUNNING ? AERIE_NEXT_ENTER : AERIE_NEXT_HALT;
 }
 
+/* Somebody else wants the processor, and the guest is in nothing that should end first. */
 static bool vcpu_must_put(struct aerie_vcpu *vcpu)
 {
-	return need_resched() || local_softirq_pending() || vcpu->last_put != jiffies;
+	return (need_resched() || local_softirq_pending() || vcpu->last_put != jiffies) &&
+	       !aerie_grace_given(vcpu);
 }
 
 /*
@@ -283,7 +287,7 @@ static bool vcpu_must_put(struct aerie_vcpu *vcpu)
 static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 {
 	struct aerie_exit exit = { .kind = AERIE_EXIT_UNCLAIMED };
-	bool irqs_on = true, handled = false;
+	bool irqs_on = true, handled = false, must_put;
 	enum aerie_next next;
 	int err;
 
@@ -300,12 +304,13 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 			local_irq_disable();
 		WRITE_ONCE(vcpu->mode, AERIE_VCPU_GUEST);
 		smp_mb();	/* pairs with aerie_vcpu_request() */
-		if (unlikely(READ_ONCE(vcpu->requests) || vcpu_must_put(vcpu))) {
+		must_put = vcpu_must_put(vcpu);
+		if (unlikely(READ_ONCE(vcpu->requests) || must_put)) {
 			WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 			local_irq_enable();
 			irqs_on = true;
 			next = AERIE_NEXT_PUT;
-			if (vcpu_must_put(vcpu))
+			if (must_put)
 				break;
 			continue;
 		}
@@ -538,6 +543,7 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	vcpu->stats = kzalloc(sizeof(*vcpu->stats), GFP_KERNEL_ACCOUNT);
 	if (!vcpu->stats)
 		goto err_free;
+	aerie_grace_init(vcpu);
 	err = aerie_fpu_create(vcpu);
 	if (err)
 		goto err_stats;
@@ -593,6 +599,7 @@ void aerie_vcpu_free(struct aerie_vcpu *vcpu)
 	aerie_lapic_destroy(vcpu);
 	aerie_fetch_destroy(vcpu);
 	put_task_struct(vcpu->task);
+	aerie_grace_fini(vcpu);
 	aerie_fpu_destroy(vcpu);
 	kfree(vcpu->stats);
 	kfree(vcpu);

@@ -9,13 +9,13 @@
 #include "sched/sched.h"
 
 /* Of a vCPU: numbers, times and waits, with their headers and the nest's. */
-#define VCPU_FILL_MAX	(sizeof(struct vcpu_figures) + 160)
+#define VCPU_FILL_MAX	(sizeof(struct vcpu_figures) + 168)
 #define VM_FILL_MAX	(AERIE_PIN_MAX + sizeof(struct vcpu_figures) + 512)
 
 struct vcpu_figures {
 	u64 ns[AERIE_SCHED_STATES];
 	u64 latency[AERIE_LATENCY_BUCKETS];
-	u64 yields, capped, skew_ns;
+	u64 yields, capped, skew_ns, graces;
 	u32 state;
 };
 
@@ -28,6 +28,7 @@ static void figures_of(const struct aerie_vcpu *vcpu, u64 now, struct vcpu_figur
 	f->yields = READ_ONCE(s->yields);
 	f->capped = READ_ONCE(s->capped);
 	f->skew_ns = READ_ONCE(s->skew_max_ns);
+	f->graces = READ_ONCE(s->grace.given);
 }
 
 static void figures_add(struct vcpu_figures *to, const struct vcpu_figures *f)
@@ -40,6 +41,7 @@ static void figures_add(struct vcpu_figures *to, const struct vcpu_figures *f)
 		to->latency[i] += f->latency[i];
 	to->yields += f->yields;
 	to->capped += f->capped;
+	to->graces += f->graces;
 	to->skew_ns = max(to->skew_ns, f->skew_ns);
 }
 
@@ -49,7 +51,8 @@ static int put_figures(struct sk_buff *msg, const struct vcpu_figures *f)
 	    nla_put(msg, AERIE_A_SCHED_LATENCY, sizeof(f->latency), f->latency) ||
 	    nla_put_u64_64bit(msg, AERIE_A_SCHED_YIELDS, f->yields, AERIE_A_PAD) ||
 	    nla_put_u64_64bit(msg, AERIE_A_SCHED_CAPPED, f->capped, AERIE_A_PAD) ||
-	    nla_put_u64_64bit(msg, AERIE_A_SCHED_SKEW, f->skew_ns, AERIE_A_PAD))
+	    nla_put_u64_64bit(msg, AERIE_A_SCHED_SKEW, f->skew_ns, AERIE_A_PAD) ||
+	    nla_put_u64_64bit(msg, AERIE_A_SCHED_GRACES, f->graces, AERIE_A_PAD))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -63,6 +63,15 @@ u64 aerie_cap_until(const struct aerie_cap *cap, u64 now);
 /* A vCPU slept for @slept_ns, or found something to do before it did: 0. */
 void aerie_poll_learn(struct aerie_poll *poll, u64 slept_ns, u32 max_ns);
 
+/* grace.c: own thread; loaded, interrupts off, unless it says otherwise. */
+
+void aerie_grace_init(struct aerie_vcpu *vcpu);
+void aerie_grace_fini(struct aerie_vcpu *vcpu);
+/* The processor is wanted: may the guest go on for a moment? Asked before each entry. */
+bool aerie_grace_given(struct aerie_vcpu *vcpu);
+/* The vCPU is about to be put, and vcpu->sched.grace.until_ns is not 0. Interrupts may be on. */
+void aerie_grace_end(struct aerie_vcpu *vcpu);
+
 /* vcpu.c: what a vCPU's thread does about it; unless it says otherwise, by that thread, not loaded. */
 
 void aerie_sched_create(struct aerie_vcpu *vcpu);

@@ -7,6 +7,8 @@
 #include <linux/cpumask.h>
 #include <linux/types.h>
 
+#include "dev/timer.h"
+
 /* What a vCPU does; it always does one of these, so their times add up to all time. */
 enum aerie_sched_state {
 	AERIE_SCHED_IDLE,	/* halted, or waits for a start-up IPI */
@@ -39,6 +41,13 @@ struct aerie_poll {
 	u32 ns;
 };
 
+/* What a vCPU is given beyond its turn: see grace.c. Own thread. */
+struct aerie_grace {
+	struct aerie_timer timer;
+	u64 since_ns, until_ns;	/* until_ns is 0 where there is none */
+	u64 given;		/* times */
+};
+
 /* A VM's cap, as a time: see cap.c. */
 struct aerie_cap {
 	u32 percent;		/* of one processor, 0: none */
@@ -65,6 +74,7 @@ struct aerie_vcpu_sched {
 	u32 last_yield;				/* [t] whom it gave it to */
 	struct aerie_weight weight;		/* [t] */
 	struct aerie_poll poll;			/* [t] */
+	struct aerie_grace grace;		/* [t] */
 };
 
 #define AERIE_SCHED_WEIGHT	100u	/* unless somebody says otherwise */

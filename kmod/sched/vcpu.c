@@ -52,7 +52,7 @@ void aerie_sched_start(struct aerie_vm *vm)
 
 		aerie_sched_time_start(&s->time, now);
 		memset(s->latency, 0, sizeof(s->latency));
-		s->yields = s->capped = s->skew_max_ns = 0;
+		s->yields = s->capped = s->skew_max_ns = s->grace.given = 0;
 		s->charged_ns = s->looked_busy_ns = 0;
 		s->looked_ns = now;
 		s->busy = 0;

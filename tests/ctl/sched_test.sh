@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/memory.sh"
 need_guest
 payload=$(built payload/irq_off_loop.elf) || exit
-plan 51
+plan 53
 
 v=$(vm a)
 w=$(vm b)
@@ -123,6 +123,17 @@ first=$(($(of "$v" run) - first)) second=$(($(of "$w" run) - second))
 echo "# weight 100 ran for $((first / 1000000)) ms, 400 for $((second / 1000000)) ms"
 check "has four times as much" [ $((second * 10)) -gt $((first * 30)) ]
 check "and not more" [ $((second * 10)) -lt $((first * 52)) ]
+
+# Their interrupts are off, all the time.
+echo "# kept the processor $(of "$v" graces) times"
+check "either has kept its processor for a moment" [ "$(of "$v" graces)" -gt 0 ]
+grace=$(cat /sys/module/aerie/parameters/grace_us)
+on_exit "echo $grace >/sys/module/aerie/parameters/grace_us"
+echo 0 >/sys/module/aerie/parameters/grace_us
+first=$(of "$v" graces)
+sleep 1
+check "where that is wanted" [ "$(of "$v" graces)" = "$first" ]
+echo "$grace" >/sys/module/aerie/parameters/grace_us
 
 check "its thread is where it was pinned" [ "$(thread "$v" cpus)" = 0 ]
 check "not where there is nothing" says 1 "no such processors" \

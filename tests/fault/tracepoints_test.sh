@@ -8,10 +8,11 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/fault.sh
 . "$lib/fault.sh"
 need_guest
-kinds=$(built payload/exit_kinds.elf) && msrs=$(built payload/msr_policy.elf) || exit
+kinds=$(built payload/exit_kinds.elf) && msrs=$(built payload/msr_policy.elf) &&
+	loop=$(built payload/irq_off_loop.elf) || exit
 tracing=/sys/kernel/tracing
 [ -d $tracing/events/aerie ] || skip_all "no tracefs at $tracing"
-plan 15
+plan 18
 
 v=$(vm trace)
 buffer=$(sed 's/ .*//' $tracing/buffer_size_kb)
@@ -29,6 +30,7 @@ form() {
 	aerie_pio | aerie_mmio) echo "$vcpu (read|write) $x size [1248] value $x" ;;
 	aerie_msr) echo "$vcpu (rdmsr|wrmsr) $x = $x( #GP)?" ;;
 	aerie_wait) echo "vm [0-9]+ vcpu [0-9]+ for a processor, [0-9]+ ns" ;;
+	aerie_grace) echo "vm [0-9]+ vcpu [0-9]+ with interrupts off, [0-9]+ ns" ;;
 	aerie_yield) echo "vm [0-9]+ vcpu [0-9]+ to vcpu [0-9]+" ;;
 	esac
 }
@@ -88,4 +90,17 @@ aerie destroy -q "$v"
 for name in wait yield; do
 	check "$name" sane "aerie_$name"
 done
+
+# vCPUs with their interrupts off that have to leave the processor to each other.
+echo >$tracing/trace
+for each in "$v" "$(vm other)"; do
+	check "one that wants all there is" aerie run "$each" -q -m 16M -k "$loop" -a "$LOOP"
+	aerie sched "$each" --pin 0
+done
+echo 1 >$tracing/events/aerie/aerie_grace/enable
+sleep 1
+echo 0 >$tracing/events/aerie/enable
+cat $tracing/trace >"$SCRATCH/trace"
+aerie destroy -q "$v" "$(vm other)"
+check "grace" sane aerie_grace
 finish
