@@ -9,6 +9,7 @@
 #include "control.h"
 #include "core/core.h"
 #include "dev/chips.h"
+#include "sched/sched.h"
 #include "uapi.h"
 
 static bool vm_on(const struct aerie_vm *vm)
@@ -45,7 +46,8 @@ int aerie_vm_cpus(struct aerie_vm *vm, u32 wanted, struct aerie_cpus_info *info,
 	} else if (wanted && !vm_on(vm)) {
 		err = aerie_refuse(why, -EINVAL, AERIE_A_NAME, "the VM does not run");
 	} else {
-		if (wanted)
+		err = aerie_sched_follow(vm, aerie_cpu_hotplug_coming(vm, wanted), why);
+		if (wanted && !err)
 			aerie_cpu_hotplug_want(vm, wanted);
 		if (READ_ONCE(vm->vcpus_present) & ~present)
 			aerie_nl_event(vm, AERIE_EV_CPUS);
@@ -64,4 +66,6 @@ int aerie_vm_cpus(struct aerie_vm *vm, u32 wanted, struct aerie_cpus_info *info,
 void aerie_vm_vcpus_ejected(struct aerie_vm *vm)
 {
 	aerie_nl_event(vm, AERIE_EV_CPUS);
+	/* What was reserved for them is free. */
+	aerie_vm_eject(vm);
 }

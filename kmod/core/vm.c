@@ -280,6 +280,8 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	if (!err) {
 		aerie_clock_start(vm);
 		aerie_sched_start(vm);
+		/* After a reset it has the vCPUs that are wanted. */
+		aerie_sched_follow(vm, 0, NULL);
 	}
 	for (i = 0; !err && i < vm->nr_vcpus; i++) {
 		err = aerie_vcpu_call(vm->vcpus[i], vcpu_boot, &state);
@@ -351,8 +353,10 @@ static void vm_work(struct work_struct *work)
 	vm_finish_stop(vm);
 	if (test_bit(VM_PEND_RESET, &vm->pending))
 		vm_reset(vm, &why);
-	if (vm->state != AERIE_VM_DYING)
+	if (vm->state != AERIE_VM_DYING) {
 		aerie_plug_eject(vm, false);
+		aerie_sched_follow(vm, 0, NULL);
+	}
 	mutex_unlock(&vm->lock);
 }
 

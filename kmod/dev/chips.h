@@ -84,7 +84,7 @@ u32 aerie_hotplug_ejected(struct aerie_vm *vm, bool also_asked);
 /* The device in @slot has been taken out: nothing waits for it any more. Context: any. */
 void aerie_hotplug_empty(struct aerie_vm *vm, unsigned int slot);
 
-/* Called by hotplug.c when the guest has ejected a device (core/plug.c). Any context. */
+/* The guest has ejected a device, or a vCPU: what follows is done soon. Context: any. */
 void aerie_vm_eject(struct aerie_vm *vm);
 
 /* cpu_hotplug.c: vCPUs by ACPI */
@@ -99,6 +99,8 @@ void aerie_vm_eject(struct aerie_vm *vm);
  * too much it is asked to let go. That it can be asked again does no harm. Context: any.
  */
 void aerie_cpu_hotplug_want(struct aerie_vm *vm, u32 nr);
+/* A bit for each vCPU that would come. */
+u64 aerie_cpu_hotplug_coming(struct aerie_vm *vm, u32 nr);
 u32 aerie_cpu_hotplug_wanted(struct aerie_vm *vm);
 /* No guest runs: there are as many as are wanted. vCPUs are parked, or just made. */
 void aerie_cpu_hotplug_settle(struct aerie_vm *vm);

@@ -161,17 +161,30 @@ static void block_write(struct aerie_range *range, struct aerie_vcpu *vcpu, u64 
 
 static const struct aerie_range_ops block_ops = { .read = block_read, .write = block_write };
 
+/* Those that come where there are to be @nr: the lowest, ~x & -~x being the first bit not in x. */
+static u64 coming(u64 present, u32 nr)
+{
+	u64 come = 0;
+
+	while (hweight64(present | come) < nr)
+		come |= ~(present | come) & -~(present | come);
+	return come;
+}
+
+u64 aerie_cpu_hotplug_coming(struct aerie_vm *vm, u32 nr)
+{
+	return coming(READ_ONCE(vm->vcpus_present), nr);
+}
+
 void aerie_cpu_hotplug_want(struct aerie_vm *vm, u32 nr)
 {
 	struct aerie_cpu_hotplug *hp = vm->cpu_hotplug;
-	u64 present, come = 0, go = 0;
+	u64 present, come, go = 0;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&hp->lock, flags);
 	present = hp->s.present;
-	/* ~x & -~x: the lowest bit that x has not. */
-	while (hweight64(present | come) < nr)
-		come |= ~(present | come) & -~(present | come);
+	come = coming(present, nr);
 	while (hweight64(present & ~go) > nr)
 		go |= BIT_ULL(__fls(present & ~go));
 	set_present(hp, present | come);

@@ -5,8 +5,11 @@
  * themselves.
  *
  * A reservation is the host's SCHED_DEADLINE: its scheduler admits no more than there
- * is and lets nobody have more than its own. All vCPUs of a VM get it, or none.
+ * is and lets nobody have more than its own. All vCPUs that a guest has get it, or none;
+ * those that come later with the vCPU, or it does not come.
  */
+#include <linux/bitops.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <uapi/linux/sched/types.h>
@@ -39,26 +42,53 @@ static bool same_reservation(const struct aerie_sched_config *a,
 	return a->budget_ns == b->budget_ns && a->period_ns == b->period_ns;
 }
 
-/* All of the VM's threads, or as before. */
-static int reserve_all(struct aerie_vm *vm, const struct aerie_sched_config *config,
+static int reserve_each(struct aerie_vm *vm, u64 vcpus, const struct aerie_sched_config *c)
+{
+	int err = 0;
+
+	for (; vcpus && !err; vcpus &= vcpus - 1)
+		err = reserve(vm->vcpus[__ffs(vcpus)]->task, c);
+	return err;
+}
+
+/* For the threads of the vCPUs in @to and no others, or as before. */
+static int reserve_all(struct aerie_vm *vm, const struct aerie_sched_config *config, u64 to,
 		       struct aerie_why *why)
 {
+	static const struct aerie_sched_config none;
 	const struct aerie_sched_config *old = &vm->sched.config;
-	int err = 0;
-	u32 n = 0;
+	const u64 had = vm->sched.reserved, go = had & ~to;
+	const u64 come = same_reservation(config, old) ? to & ~had : to;
+	int err;
 
-	if (same_reservation(config, old))
+	/* What goes makes room. */
+	reserve_each(vm, go, &none);
+	err = reserve_each(vm, come, config);
+	if (!err) {
+		vm->sched.reserved = to;
 		return 0;
-	while (n < vm->nr_vcpus && !err)
-		err = reserve(vm->vcpus[n++]->task, config);
-	if (!err)
-		return 0;
-	/* The one that was refused is as it was. */
-	for (n--; n; n--)
-		reserve(vm->vcpus[n - 1]->task, old);
+	}
+	reserve_each(vm, come & ~had, &none);
+	reserve_each(vm, come & had, old);
+	reserve_each(vm, go, old);
 	return aerie_refuse(why, err, AERIE_A_SCHED_BUDGET, err == -EBUSY ?
 			    "the processors have no room for so much beside what is reserved already" :
 			    "the host's scheduler takes no such reservation");
+}
+
+/* Only vCPUs that there are. */
+static int reserve_present(struct aerie_vm *vm, const struct aerie_sched_config *config, u64 more,
+			   struct aerie_why *why)
+{
+	const u64 there = READ_ONCE(vm->vcpus_present) | more;
+
+	return reserve_all(vm, config, config->budget_ns ? there : 0, why);
+}
+
+int aerie_sched_follow(struct aerie_vm *vm, u64 coming, struct aerie_why *why)
+{
+	lockdep_assert_held(&vm->lock);
+	return reserve_present(vm, &vm->sched.config, coming, why);
 }
 
 static int pin_all(struct aerie_vm *vm, const struct aerie_sched_config *config)
@@ -83,7 +113,7 @@ static int apply(struct aerie_vm *vm, const struct aerie_sched_config *config,
 	if (err)
 		aerie_refuse(why, err, AERIE_A_SCHED_PIN, "none of these processors can be used");
 	else
-		err = reserve_all(vm, config, why);
+		err = reserve_present(vm, config, 0, why);
 	if (err) {
 		if (pin)
 			pin_all(vm, old);

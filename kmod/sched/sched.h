@@ -111,4 +111,15 @@ void aerie_sched_yield(struct aerie_vcpu *vcpu, u32 to);
 int aerie_sched_change(struct aerie_vm *vm, const struct aerie_sched_change *change,
 		       struct aerie_why *why);
 
+/**
+ * aerie_sched_follow() - a VM's reservation is for the vCPUs that there are
+ * @vm: the VM
+ * @coming: a bit for each vCPU that is about to come
+ * @why: reason of a refusal, or NULL
+ *
+ * Context: may sleep; vm->lock held. Return: 0; -EBUSY no room for the new ones, and then
+ * all is as it was.
+ */
+int aerie_sched_follow(struct aerie_vm *vm, u64 coming, struct aerie_why *why);
+
 #endif

@@ -96,6 +96,7 @@ struct aerie_sched_change {
 /* Of a VM. */
 struct aerie_vm_sched {
 	struct aerie_sched_config config;
+	u64 reserved;		/* vm->lock: a bit for each vCPU that has its reservation */
 	struct aerie_cap cap;
 };
 

@@ -29,6 +29,16 @@ def kernel_args(kernel):
     return f"{KERNEL_ARGS} {DEBUG_ARGS if kernel == 'debug' else STOCK_ARGS}"
 
 
+def tsc_args(args):
+    """A host that finds the rate of its TSC itself finds a wrong one where this machine has
+    other things to do meanwhile, and then has no clock to rely on."""
+    if args.accel == "kvm" or args.icount:
+        return ""
+    khz = subprocess.run([host.compile_static(os.path.join(host.HERE, "tsc.c"))], text=True,
+                         stdout=subprocess.PIPE, check=True).stdout
+    return f" tsc_early_khz={int(khz)}"
+
+
 def die_with_parent():
     """Between fork and exec: however the lab ends, this process ends too."""
     parent = os.getppid()
@@ -149,7 +159,8 @@ class Qemu(Engine):
                 "-accel", a.accel or "tcg", "-cpu", self.cpu,
                 "-smp", str(a.cpus), "-m", str(a.memory),
                 "-kernel", kernel.image, "-initrd", initrd,
-                "-append", f"{kernel_args(a.kernel)} unknown_nmi_panic {append}",
+                "-append",
+                f"{kernel_args(a.kernel)} unknown_nmi_panic{tsc_args(a)} {append}",
                 "-chardev", f"socket,id=channel,fd={fds[0]}",
                 "-device", "virtio-serial-pci",
                 "-device", "virtserialport,chardev=channel,name=aerie.lab",

@@ -187,6 +187,7 @@ def compile_static(source):
                            check=True)
             with open(out, "rb") as g:
                 f.write(g.read())
+            os.fchmod(f.fileno(), 0o755)
     return cached(f"lab/{os.path.basename(source)}-{digest(stamp(source))}", make)
 
 

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 66
+plan 75
 
 v=$(vm a)
 w=$(vm b)
@@ -112,6 +112,28 @@ tell "$v" "sleep 1; $use; echo again-\$n"
 check "are used" said again-4
 tell "$v" "echo 1 >/sys/bus/acpi/devices/ACPI0007:03/eject; echo ejected"
 check "the guest lets one go by itself" are "$v" "3 3 34 3"
+
+# Reservations are for those that there are.
+reserved() {
+	nr=0
+	for each in /proc/[0-9]*; do
+		case $(cat "$each/comm" 2>/dev/null) in
+		"aerie-$v/"*) [ "$(sed 's/.*) //' "$each/stat" | cut -d' ' -f39)" != 6 ] || nr=$((nr + 1)) ;;
+		esac
+	done
+	[ $nr = "$1" ] || { echo "# $nr"; return 1; }
+}
+check "a reservation" aerie sched "$v" --budget 20ms --period 100ms
+check "is for those that there are" reserved 3
+check "more than there is room for" says 1 "$v: cannot set vCPUs: the processors have no room for so much" \
+	aerie cpus "$v" 34
+check "do not come" are "$v" "3 3 34 3"
+# What was tried takes until the end of its period to be free again.
+check "one more" soon 5 aerie cpus -q "$v" 4 2>/dev/null
+check "has it, too" reserved 4
+check "one less" aerie cpus -q "$v" 3 --timeout "$long"
+check "gives it back" soon 10 reserved 3
+check "none has it" eval "aerie sched '$v' --budget 0 && reserved 0"
 
 check "as many as there can be" aerie cpus -q "$v" 34
 tell "$v" "sleep 1; echo 1 >/sys/devices/system/cpu/cpu33/online; taskset 200000000 cat /sys/devices/system/cpu/online | xargs echo online"
