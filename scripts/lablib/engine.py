@@ -12,12 +12,13 @@ import subprocess
 
 from lablib import bochs, host
 
-KERNEL_ARGS = "console=ttyS0,115200 oops=panic panic=0"
+# Nobody looks at the self-tests of the kernel's cryptography, half of its boot.
+KERNEL_ARGS = "console=ttyS0,115200 oops=panic panic=0 cryptomgr.notests"
 # Every character of the log costs a Bochs host thousands of instructions; what
 # it boots with is read back afterwards. The rest skips work nobody here
 # looks at: calibration, self-tests and certificates.
 BOCHS_ARGS = ("quiet tsc=reliable lpj=1000000 no_timer_check nokaslr audit=0 "
-              "cryptomgr.notests initcall_blacklist=trace_eval_init,"
+              "initcall_blacklist=trace_eval_init,"
               "load_system_certificate_list,jent_mod_init")
 STOCK_ARGS = "log_buf_len=4M"
 # Which caches fault injection may fail: all but those of the checkers themselves. The

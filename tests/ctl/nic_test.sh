@@ -24,10 +24,11 @@ MEMORY=128M
 ip addr add $HOST/24 dev t-br0
 ip link set t-br0 up
 
+plain=$APPEND
 # network VM ADDRESS [OPTION...]: a guest with that address on its first interface.
 network() {
 	booting=$1
-	APPEND="console=ttyS0 quiet aerie.run=\"ip addr add $2/24 dev eth0; ip link set eth0 up; mount -t sysfs none /sys 2>/dev/null; ip link set lo up\""
+	APPEND="$plain aerie.run=\"ip addr add $2/24 dev eth0; ip link set eth0 up; mount -t sysfs none /sys 2>/dev/null; ip link set lo up\""
 	shift 2
 	boot "$booting" "$@"
 }

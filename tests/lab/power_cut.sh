@@ -52,7 +52,7 @@ cat >"$SCRATCH/share/start" <<-'END'
 	mount -t ext4 /dev/vdc /images
 	commits=$(tr '\n\t' '  ' </share/commits)
 	aerie run web -q -m 128M -k /guest/vmlinuz -i /guest/initrd.img \
-		-a "console=ttyS0 quiet aerie.run=\"$commits\"" -d /dev/vda -d /dev/vdb,direct -d /images/top \
+		-a "console=ttyS0 quiet cryptomgr.notests aerie.run=\"$commits\"" -d /dev/vda -d /dev/vdb,direct -d /images/top \
 		--console </dev/null
 END
 
