@@ -254,7 +254,7 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 		aerie_backend->flush_tlb(vcpu);
 	if (test_and_clear_bit(AERIE_REQ_CALL, &vcpu->requests))
 		vcpu_serve_call(vcpu);
-	if (test_bit(AERIE_REQ_PARK, &vcpu->requests))
+	if (READ_ONCE(vcpu->requests) & (BIT(AERIE_REQ_PARK) | BIT(AERIE_REQ_UNRESERVE)))
 		return AERIE_NEXT_STOP;
 	if (test_and_clear_bit(AERIE_REQ_APIC, &vcpu->requests))
 		vcpu_serve_apic(vcpu);
@@ -434,9 +434,11 @@ static void vcpu_park(struct aerie_vcpu *vcpu)
 			vcpu_serve_call_parked(vcpu);
 			continue;
 		}
+		aerie_sched_unreserve(vcpu);
 		set_current_state(TASK_IDLE);
 		if (!aerie_vm_may_run(vm) && !kthread_should_stop() &&
-		    !test_bit(AERIE_REQ_CALL, &vcpu->requests))
+		    !(READ_ONCE(vcpu->requests) &
+		      (BIT(AERIE_REQ_CALL) | BIT(AERIE_REQ_UNRESERVE))))
 			schedule();
 		__set_current_state(TASK_RUNNING);
 	}
@@ -458,6 +460,8 @@ static int vcpu_thread(void *arg)
 			vcpu_park(vcpu);
 			continue;
 		}
+		if (unlikely(test_bit(AERIE_REQ_UNRESERVE, &vcpu->requests)))
+			aerie_sched_unreserve(vcpu);
 		if (vcpu->mp_state != AERIE_MP_RUNNING && !READ_ONCE(vcpu->requests)) {
 			vcpu_halt(vcpu);
 			continue;

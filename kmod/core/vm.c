@@ -580,7 +580,7 @@ struct aerie_vm *aerie_vm_create(struct aerie_vm_config *config, struct aerie_wh
 		goto err_module;
 	vm_init_locks(vm);
 	vm->config = *config;
-	vm->sched.config.weight = AERIE_SCHED_WEIGHT;
+	aerie_sched_vm_init(vm);
 	vm->created_ns = ktime_get_ns();
 	err = vm_build(vm, why);
 	if (err)

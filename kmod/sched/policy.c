@@ -10,6 +10,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/lockdep.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <uapi/linux/sched/types.h>
@@ -20,7 +21,7 @@
 #include "sched/sched.h"
 #include "uapi.h"
 
-static int reserve(struct task_struct *task, const struct aerie_sched_config *c)
+static int set_policy(struct task_struct *task, const struct aerie_sched_config *c)
 {
 	struct sched_attr attr = {
 		.size = sizeof(attr),
@@ -28,12 +29,44 @@ static int reserve(struct task_struct *task, const struct aerie_sched_config *c)
 		.sched_nice = task_nice(task),
 	};
 
-	if (c->budget_ns) {
+	if (c) {
 		attr.sched_policy = SCHED_DEADLINE;
 		attr.sched_runtime = c->budget_ns;
 		attr.sched_deadline = attr.sched_period = c->period_ns;
 	}
 	return sched_setattr_nocheck(task, &attr);
+}
+
+void aerie_sched_vm_init(struct aerie_vm *vm)
+{
+	vm->sched.config.weight = AERIE_SCHED_WEIGHT;
+	mutex_init(&vm->sched.policy_lock);
+}
+
+/*
+ * A thread leaves by itself: of one that sleeps the host's scheduler never takes back what
+ * it had admitted (switched_from_dl() in kernel/sched/deadline.c does nothing about it).
+ */
+void aerie_sched_unreserve(struct aerie_vcpu *vcpu)
+{
+	struct mutex *lock = &vcpu->vm->sched.policy_lock;
+
+	mutex_lock(lock);
+	if (test_and_clear_bit(AERIE_REQ_UNRESERVE, &vcpu->requests))
+		set_policy(current, NULL);
+	mutex_unlock(lock);
+}
+
+static int reserve(struct aerie_vcpu *vcpu, const struct aerie_sched_config *c)
+{
+	int err;
+
+	mutex_lock(&vcpu->vm->sched.policy_lock);
+	err = set_policy(vcpu->task, c);
+	if (!err)
+		clear_bit(AERIE_REQ_UNRESERVE, &vcpu->requests);
+	mutex_unlock(&vcpu->vm->sched.policy_lock);
+	return err;
 }
 
 static bool same_reservation(const struct aerie_sched_config *a,
@@ -47,30 +80,33 @@ static int reserve_each(struct aerie_vm *vm, u64 vcpus, const struct aerie_sched
 	int err = 0;
 
 	for (; vcpus && !err; vcpus &= vcpus - 1)
-		err = reserve(vm->vcpus[__ffs(vcpus)]->task, c);
+		err = reserve(vm->vcpus[__ffs(vcpus)], c);
 	return err;
+}
+
+/* What they had is free at the end of the period. */
+static void leave_each(struct aerie_vm *vm, u64 vcpus)
+{
+	for (; vcpus; vcpus &= vcpus - 1)
+		aerie_vcpu_request(vm->vcpus[__ffs(vcpus)], AERIE_REQ_UNRESERVE);
 }
 
 /* For the threads of the vCPUs in @to and no others, or as before. */
 static int reserve_all(struct aerie_vm *vm, const struct aerie_sched_config *config, u64 to,
 		       struct aerie_why *why)
 {
-	static const struct aerie_sched_config none;
 	const struct aerie_sched_config *old = &vm->sched.config;
-	const u64 had = vm->sched.reserved, go = had & ~to;
+	const u64 had = vm->sched.reserved;
 	const u64 come = same_reservation(config, old) ? to & ~had : to;
-	int err;
+	int err = reserve_each(vm, come, config);
 
-	/* What goes makes room. */
-	reserve_each(vm, go, &none);
-	err = reserve_each(vm, come, config);
 	if (!err) {
+		leave_each(vm, had & ~to);
 		vm->sched.reserved = to;
 		return 0;
 	}
-	reserve_each(vm, come & ~had, &none);
+	leave_each(vm, come & ~had);
 	reserve_each(vm, come & had, old);
-	reserve_each(vm, go, old);
 	return aerie_refuse(why, err, AERIE_A_SCHED_BUDGET, err == -EBUSY ?
 			    "the processors have no room for so much beside what is reserved already" :
 			    "the host's scheduler takes no such reservation");

@@ -97,6 +97,10 @@ void aerie_sched_yield(struct aerie_vcpu *vcpu, u32 to);
 
 /* policy.c */
 
+void aerie_sched_vm_init(struct aerie_vm *vm);
+/* AERIE_REQ_UNRESERVE. Context: own thread, not loaded; may sleep. */
+void aerie_sched_unreserve(struct aerie_vcpu *vcpu);
+
 /**
  * aerie_sched_change() - say how a VM's vCPUs are to be scheduled
  * @vm: the VM, in any state

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "dev/timer.h"
@@ -97,6 +98,7 @@ struct aerie_sched_change {
 struct aerie_vm_sched {
 	struct aerie_sched_config config;
 	u64 reserved;		/* vm->lock: a bit for each vCPU that has its reservation */
+	struct mutex policy_lock;	/* of threads: who gives a reservation, or leaves it */
 	struct aerie_cap cap;
 };
 

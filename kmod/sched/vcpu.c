@@ -242,7 +242,8 @@ static void wait_for_cap(struct aerie_vcpu *vcpu)
 
 		set_current_state(TASK_IDLE);
 		until = aerie_cap_until(&vm->sched.cap, aerie_now_ns());
-		if (!until || READ_ONCE(vcpu->requests) & (BIT(AERIE_REQ_PARK) | BIT(AERIE_REQ_CALL)))
+		if (!until || READ_ONCE(vcpu->requests) &
+			      (BIT(AERIE_REQ_PARK) | BIT(AERIE_REQ_CALL) | BIT(AERIE_REQ_UNRESERVE)))
 			break;
 		at = ns_to_ktime(until);
 		schedule_hrtimeout(&at, HRTIMER_MODE_ABS);

@@ -121,7 +121,7 @@ reserved() {
 		"aerie-$v/"*) [ "$(sed 's/.*) //' "$each/stat" | cut -d' ' -f39)" != 6 ] || nr=$((nr + 1)) ;;
 		esac
 	done
-	[ $nr = "$1" ] || { echo "# $nr"; return 1; }
+	[ "$nr" = "$1" ] || { echo "# $nr"; return 1; }
 }
 check "a reservation" aerie sched "$v" --budget 20ms --period 100ms
 check "is for those that there are" reserved 3
@@ -133,7 +133,7 @@ check "one more" soon 5 aerie cpus -q "$v" 4 2>/dev/null
 check "has it, too" reserved 4
 check "one less" aerie cpus -q "$v" 3 --timeout "$long"
 check "gives it back" soon 10 reserved 3
-check "none has it" eval "aerie sched '$v' --budget 0 && reserved 0"
+check "none has it" eval "aerie sched '$v' --budget 0 && soon 10 reserved 0"
 
 check "as many as there can be" aerie cpus -q "$v" 34
 tell "$v" "sleep 1; echo 1 >/sys/devices/system/cpu/cpu33/online; taskset 200000000 cat /sys/devices/system/cpu/online | xargs echo online"

@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 . "$lib/memory.sh"
 need_guest
 payload=$(built payload/irq_off_loop.elf) || exit
-plan 53
+plan 54
 
 v=$(vm a)
 w=$(vm b)
@@ -155,7 +155,20 @@ check "what is reserved is had beside others" [ "$ran" -gt 1500000000 ]
 check "no more than there is" says 1 "no room for so much" \
 	aerie sched "$w" --budget $(($(nproc) * 9))ms --period $(($(nproc) * 10))ms
 check "nothing of it is left" [ "$(thread "$w" policy),$(of "$w" budget)" = 0,null ]
-check "none again" eval "aerie sched '$v' --budget 0 && [ \"\$(thread '$v' policy)\" = 0 ]"
+unreserved() {
+	[ "$(thread "$v" policy)" = 0 ]
+}
+check "none again" eval "aerie sched '$v' --budget 0 && soon 5 unreserved"
+# One that sleeps gives back what was reserved for it, each time.
+again_and_again() {
+	aerie pause -q "$v"
+	for _ in $(seq $((3 * $(nproc)))); do
+		soon 5 aerie sched "$v" --budget 8ms --period 20ms 2>/dev/null || return 1
+		aerie sched "$v" --budget 0
+	done
+	aerie resume -q "$v"
+}
+check "and again, while it is paused" again_and_again
 # What it had of the nice levels is not taken for somebody else's.
 aerie sched "$w" --budget 1ms --period 10ms
 aerie sched "$w" --budget 0

@@ -72,6 +72,16 @@ int aerie_tsc_msr_write(struct aerie_vcpu *v, u32 msr, u64 val)
 	return 0;
 }
 
+int aerie_clock_msr_read(struct aerie_vcpu *v, u32 msr, u64 *val)
+{
+	return aerie_tsc_msr_read(v, msr, val);
+}
+
+int aerie_clock_msr_write(struct aerie_vcpu *v, u32 msr, u64 val)
+{
+	return aerie_tsc_msr_write(v, msr, val);
+}
+
 int aerie_lapic_msr_read(struct aerie_vcpu *v, u32 msr, u64 *val)
 {
 	lapic_msr = msr;
