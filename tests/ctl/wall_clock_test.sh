@@ -18,7 +18,7 @@ renice -n -19 -p $$ >/dev/null
 on_exit "$ask slew 0"
 
 right() {
-	"$ask" "/dev/$(field "$v" tty)" "${1:-20}"
+	"$ask" "/dev/$(field "$v" tty)" 20
 }
 # As long as something goes on a mistake adds up.
 right_for() {
