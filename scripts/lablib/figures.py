@@ -21,6 +21,11 @@ def worse(entry):
     return sign * entry["aerie"] > sign * entry["peer_value"]
 
 
+def number(value):
+    """As the table has it: whole, but for small ones."""
+    return f"{value:,.2f}" if 0 < value < 10 else f"{value:,.0f}"
+
+
 def show(found):
     """Print the table."""
     width = max(len(e["name"]) for e in found)
@@ -28,8 +33,8 @@ def show(found):
     for e in found:
         verdict = "  worse" if worse(e) else "  misses" if missed(e) else ""
         ratio = f"{e['aerie'] / e['peer_value']:.2f}" if e["peer_value"] else "-"
-        print(f"  {e['name']:<{width}}{e['aerie']:>11,.0f}{e['peer_value']:>11,.0f}"
-              f"{ratio:>7}{e['goal']:>11,.0f}  {e['unit']}, {e['peer']}{verdict}")
+        print(f"  {e['name']:<{width}}{number(e['aerie']):>11}{number(e['peer_value']):>11}"
+              f"{ratio:>7}{number(e['goal']):>11}  {e['unit']}, {e['peer']}{verdict}")
 
 
 def write(found, path):
