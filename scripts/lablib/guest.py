@@ -3,6 +3,7 @@ initramfs that is busybox with a shell on the console and a power button that
 works."""
 
 import os
+import shutil
 
 from lablib import cpio, host
 
@@ -39,3 +40,15 @@ def make(kernel_name="6.1"):
     return [("vmlinuz", os.path.realpath(kernel.image)),
             ("initrd.img", host.cached(f"guest/{key}.cpio",
                                        lambda f: write(f, kernel, busybox)))]
+
+
+def with_programs(path, kernel_name, programs):
+    """Make @path the initramfs with @programs, paths of static ones, in its /bin."""
+    with open(path, "wb") as out:
+        with open(dict(make(kernel_name))["initrd.img"], "rb") as f:
+            shutil.copyfileobj(f, out)
+        ar = cpio.Writer(out)
+        ar.dirs.add("bin")
+        for program in programs:
+            ar.file(f"bin/{os.path.basename(program)}", program, 0o755)
+        ar.close()
