@@ -4,16 +4,18 @@
  * (eventfds that nobody reads) and a device that a thread serves: a virtqueue at a fixed
  * address, its doorbell, an MSI.
  *
- * usage: kvm [--large] [--mergeable] [--cpus N] [--memory MIB] [--append TEXT] PAYLOAD
+ * usage: kvm [--large] [--mergeable] [--cpus N] [--memory MIB] [--deadline BUDGET:PERIOD]
+ *            [--append TEXT] PAYLOAD
  *        kvm --measure create|pause|memory PAYLOAD
  *
  * stdin is what COM1 receives, with --input; at SIGUSR1 all the guest's memory is to leave
- * memory, with --pageout.
+ * memory, with --pageout; vCPUs are under SCHED_DEADLINE with --deadline, in nanoseconds.
  * The latter takes figures of such a program itself, for guests that write a byte to
  * COM1 and halt.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <linux/sched.h>
 #include <linux/kvm.h>
 #include <linux/virtio_ring.h>
 #include <pthread.h>
@@ -24,6 +26,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,9 +126,37 @@ static void add_device(int vm)
 		errx(1, "pthread_create");
 }
 
+/*
+ * What sched_setattr() takes; not all C libraries know it. KVM starts a thread when a VM first
+ * runs, which nobody under SCHED_DEADLINE may that does not let it have another policy.
+ */
+static struct {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+} reservation = {
+	.size = sizeof(reservation), .policy = SCHED_DEADLINE, .flags = SCHED_FLAG_RESET_ON_FORK,
+};
+
+static void parse_reservation(const char *text)
+{
+	if (sscanf(text, "%lu:%lu", &reservation.runtime, &reservation.period) != 2)
+		errx(2, "%s: not BUDGET:PERIOD", text);
+	reservation.deadline = reservation.period;
+}
+
+static int run(unsigned int cpu)
+{
+	if (reservation.period && syscall(SYS_sched_setattr, 0, &reservation, 0))
+		err(1, "sched_setattr");
+	return vm_run(cpu);
+}
+
 static void *run_thread(void *cpu)
 {
-	exit(vm_run((uintptr_t)cpu));
+	exit(run((uintptr_t)cpu));
 }
 
 /* ---- Figures of the program itself -------------------------------------------- */
@@ -282,6 +313,7 @@ static const struct option options[] = {
 	{ "pageout", no_argument, NULL, 'p' },
 	{ "memory", required_argument, NULL, 'M' },
 	{ "cpus", required_argument, NULL, 'c' },
+	{ "deadline", required_argument, NULL, 'd' },
 	{ "append", required_argument, NULL, 'a' },
 	{ "measure", required_argument, NULL, 'm' },
 	{ }
@@ -309,6 +341,8 @@ int main(int argc, char **argv)
 			guest_bytes = strtoul(optarg, NULL, 0) << 20;
 		else if (c == 'c')
 			cpus = strtoul(optarg, NULL, 0);
+		else if (c == 'd')
+			parse_reservation(optarg);
 		else if (c == 'a')
 			append = optarg;
 		else if (c == 'm')
@@ -318,7 +352,7 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc - 1 || cpus < 1 || cpus > VM_MAX_CPUS)
 		errx(2, "usage: kvm [--large] [--mergeable] [--input] [--pageout] [--cpus N] [--memory MIB]"
-		     " [--append TEXT] [--measure WHAT] PAYLOAD");
+		     " [--deadline BUDGET:PERIOD] [--append TEXT] [--measure WHAT] PAYLOAD");
 	if (what)
 		return measure(what, argv[optind]);
 	add_device(create(argv[optind], cpus, large, append));
@@ -328,5 +362,5 @@ int main(int argc, char **argv)
 		if (pthread_create(&t, NULL, run_thread, (void *)(uintptr_t)i))
 			errx(1, "pthread_create");
 	}
-	return vm_run(0);
+	return run(0);
 }
