@@ -5,6 +5,7 @@
 #
 #	ran SIDE GUEST NANOSECONDS		of processors, for its vCPUs
 #	idle SIDE GUESTS NANOSECONDS SECONDS	that the host was not idle, of so many
+#	linux SIDE VCPUS LOCKS			whose figures follow, spin or help
 set -e
 
 kvm_on() {
@@ -152,18 +153,39 @@ part_locks() {
 	done
 }
 
+# ---- A guest in real time, beside others that spin -------------------------------------------
+
+# Of each $period microseconds $budget are reserved for it, by the host's scheduler.
+part_rt() {
+	local n options=()
+
+	echo "run $side rt"
+	[ "$side" = aerie ] || options=(--deadline "$((budget * 1000)):$((period * 1000))")
+	guest rt 16 cyclic "periods=$periods" "${options[@]}"
+	until_true said rt ready
+	[ "$side" = kvm ] || aerie sched rt --budget "${budget}us" --period "${period}us"
+	for n in $(seq "$busy"); do
+		vcpus=4 guest busy$n 16 irq_off_loop ""
+		until_true said busy$n spinning
+	done
+	go rt
+	end rt
+	for n in $(seq "$busy"); do stop "busy$n"; done
+}
+
 # ---- Linux guests ---------------------------------------------------------------------------
 
-# linux_SIDE NAME: start it; /tmp/NAME has what it says.
+# linux_SIDE NAME VCPUS [ARGUMENTS]: start it; /tmp/NAME has what it says.
 linux_kvm() {
-	qemu-system-x86_64 -accel kvm -cpu host -M pc -L /share/roms -nodefaults \
-		-no-user-config -display none -serial "file:/tmp/$1" -m 128 -kernel /guest/vmlinuz \
-		-initrd /guest/initrd.img -append "console=ttyS0 quiet" </dev/null &
+	qemu-system-x86_64 -accel kvm -cpu host -M pc -L /share/roms -nodefaults -no-reboot \
+		-no-user-config -display none -serial "file:/tmp/$1" -m 128 -smp "$2" \
+		-kernel /guest/vmlinuz -initrd /share/initrd -append "console=ttyS0 quiet $3" \
+		</dev/null 2>/dev/null &
 	PID[$1]=$!
 }
 linux_aerie() {
-	aerie run "$1" --quiet --memory 128M --kernel /guest/vmlinuz \
-		--initrd /guest/initrd.img --append "console=ttyS0 quiet" --console </dev/null >"/tmp/$1" &
+	aerie run "$1" --quiet --memory 128M --vcpus "$2" --kernel /guest/vmlinuz \
+		--initrd /share/initrd --append "console=ttyS0 quiet $3" --console </dev/null >"/tmp/$1" &
 	PID[$1]=$!
 }
 linux_ready() {
@@ -189,7 +211,7 @@ part_idle() {
 
 	idle 0
 	for n in $(seq "$idle"); do
-		"linux_$side" "l$n"
+		"linux_$side" "l$n" 1
 		until_true linux_ready "l$n"
 		# Of two that boot at once under KVM none gets anywhere here.
 		if [ "$side" = kvm ]; then
@@ -202,6 +224,42 @@ part_idle() {
 	fi
 	idle "$idle"
 	for n in $(seq "$idle"); do stop "l$n"; done
+}
+
+# Locks of a guest's kernel: what its processes do for a while each. On QEMU's emulated processor
+# a guest of several vCPUs comes to a stop now and then, under either, most of all while it boots:
+# it boots with one of them, and is begun anew where that does not help.
+contended() {
+	grep -sq "^over" "/tmp/$1"
+}
+# linux_test VCPUS LOCKS [ARGUMENTS]
+linux_test() {
+	local tries n kind work="cd /tmp; "
+
+	for n in $(seq $(($1 - 1))); do
+		work+="echo 1 >/sys/devices/system/cpu/cpu$n/online; "
+	done
+	for kind in fork files messages; do work+="contend $kind $contend; "; done
+	for tries in 1 2 3 4; do
+		"linux_$side" lock "$1" "$3 maxcpus=1 aerie.run=\"$work echo over\""
+		if within 40 contended lock; then
+			echo "linux $side $1 $2"
+			grep '^figure' /tmp/lock
+			stop lock
+			return
+		fi
+		echo "# $side, $1 vCPUs, $2: stopped at"
+		tail -n 2 /tmp/lock | sed 's/^/# /'
+		stop lock
+	done
+}
+part_linux() {
+	local n
+
+	for n in $linux_vcpus; do
+		[ "$side" = aerie ] || linux_test "$n" spin nopvspin
+		linux_test "$n" help ""
+	done
 }
 
 rmmod aerie

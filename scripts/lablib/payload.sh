@@ -43,18 +43,20 @@ guest() {
 	TYPE[$1]=$in PID[$1]=$!
 }
 
-# until_true COMMAND...: or until two minutes have passed, or all guests have ended.
-until_true() {
-	local tries=1200
+# within SECONDS COMMAND...: until it is true, or they have passed, or all guests have ended.
+within() {
+	local tries=$(($1 * 10))
 
-	until "$@"; do
+	until "${@:2}"; do
 		tries=$((tries - 1))
-		if [ $tries = 0 ] || [ -z "$(jobs -pr)" ]; then
-			echo "failed: $*"
-			return 1
-		fi
+		[ $tries != 0 ] && [ -n "$(jobs -pr)" ] || return 1
 		sleep 0.1
 	done
+}
+until_true() {
+	within 120 "$@" && return
+	echo "failed: $*"
+	return 1
 }
 
 # said NAME WORD: it waits to be told to go on.
