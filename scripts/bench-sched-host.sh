@@ -240,9 +240,9 @@ linux_test() {
 		work+="echo 1 >/sys/devices/system/cpu/cpu$n/online; "
 	done
 	for kind in fork files messages; do work+="contend $kind $contend; "; done
-	for tries in 1 2 3 4; do
+	for tries in 1 2; do
 		"linux_$side" lock "$1" "$3 maxcpus=1 aerie.run=\"$work echo over\""
-		if within 40 contended lock; then
+		if within 15 contended lock; then
 			echo "linux $side $1 $2"
 			grep '^figure' /tmp/lock
 			stop lock
