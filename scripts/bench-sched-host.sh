@@ -153,6 +153,29 @@ part_locks() {
 	done
 }
 
+# ---- The guest's clock ---------------------------------------------------------------------------
+
+# slew PPM: the host's clocks are disciplined, as NTP does it.
+slew() {
+	busybox adjtimex -q -f $(($1 * 65536))
+}
+# Its vCPUs compete with each other, and with as many others.
+part_clock() {
+	echo "run $side clock"
+	vcpus=4 guest clock 16 clock ""
+	vcpus=4 guest busy 16 irq_off_loop ""
+	until_true said clock clock
+	until_true said busy spinning
+	slew 500
+	sleep $((seconds / 2))
+	slew -500
+	sleep $((seconds - seconds / 2))
+	slew 0
+	printf q >&"${TYPE[clock]}"
+	end clock
+	stop busy
+}
+
 # ---- A guest in real time, beside others that spin -------------------------------------------
 
 # Of each $period microseconds $budget are reserved for it, by the host's scheduler.
