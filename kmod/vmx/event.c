@@ -154,6 +154,14 @@ void vmx_pending_dbg_fix(struct vmx_vcpu *vmx)
 	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, pending);
 }
 
+void vmx_drop_single_step(struct vmx_vcpu *vmx)
+{
+	u64 pending = vmx_read(GUEST_PENDING_DBG_EXCEPTIONS);
+
+	if (unlikely(pending & PENDING_BS) && !(intr_state(vmx) & SHADOW))
+		vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, pending & ~PENDING_BS);
+}
+
 void vmx_pend_single_step(struct aerie_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);

@@ -57,6 +57,7 @@ static void decode_fault(struct vmx_vcpu *vmx, struct aerie_exit *exit)
 	if (exit->hw_qual & EPT_VIOLATION_GVA_IS_VALID)
 		gva = vmx_read(GUEST_LINEAR_ADDRESS);
 	vmx_decode_ept(exit->hw_qual, vmx_read(GUEST_PHYSICAL_ADDRESS), gva, exit);
+	vmx_drop_single_step(vmx);
 	if (exit->hw_qual & NMI_UNBLOCKED && !vmx->vcpu.reinject.type)
 		vmx_nmi_block(vmx, true);
 }

@@ -276,6 +276,11 @@ void vmx_tpr_threshold_sync(struct vmx_vcpu *vmx);
 void vmx_nmi_block(struct vmx_vcpu *vmx, bool on);
 /* Put what event delivery the exit cut off into vcpu->reinject. */
 void vmx_event_cut_off(struct vmx_vcpu *vmx);
+/*
+ * What exits like a fault has not happened, and no single step is pending after it (SDM, Saving
+ * Non-Register State). Bochs leaves one where the exit is that of a fetch.
+ */
+void vmx_drop_single_step(struct vmx_vcpu *vmx);
 /* Pending debug exceptions must agree with TF in a shadow. */
 void vmx_pending_dbg_fix(struct vmx_vcpu *vmx);
 

@@ -214,6 +214,33 @@ TEST(aliases_need_debug_extensions_off)
 	done();
 }
 
+#define UNTOUCHED	(32ull << 20)
+
+/* Go there with TF: the first trap is after the first instruction. */
+static void step_from(u64 rip)
+{
+	asm volatile("mov %%rsp, %%rax; push %1; push %%rax; pushfq; orq $0x100, (%%rsp);"
+		     "push %2; push %0; mov $0x1000000, %%eax; iretq"
+		     :: "r"(rip), "r"((u64)SEL_DATA), "r"((u64)SEL_CODE64) : "rax", "memory");
+}
+
+/*
+ * Memory that nobody has touched: zeroes, add %al, (%rax). That it has to be made resident
+ * for the fetch leaves no trap of its own.
+ */
+TEST(steps_onto_untouched_pages)
+{
+	u64 page;
+
+	set_handler(DB, NULL);
+	for (page = UNTOUCHED; page < UNTOUCHED + 32 * 4096; page += 4096) {
+		EXPECT_EQ(TRY(step_from(page)), DB);
+		EXPECT_EQ(LAST_TRAP->rip, page + 2);
+		EXPECT_EQ(LAST_TRAP->dr6 & DR6_BS, DR6_BS);
+		write_dr6(DR6_NONE);
+	}
+}
+
 static void own_values(void *arg)
 {
 	u32 id = this_cpu()->id, i;
