@@ -36,37 +36,38 @@ u32 pm_timer(void)
 	return inl(PM_TMR);
 }
 
-static u64 measure(void)
+/* Both clocks at one moment: of some readings the one that was held up least between them. */
+static u32 moment(u64 *tsc)
 {
-	u64 t0, t1;
-	u32 p0, p1;
+	u64 before, after, shortest = ~0ull;
+	u32 i, p, best = 0;
 
-	p0 = pm_timer();
-	t0 = rdtsc();
-	do {
-		p1 = pm_timer();
-		t1 = rdtsc();
-	} while (((p1 - p0) & 0xffffff) < PM_TIMER_HZ / 200);
-	return (t1 - t0) * PM_TIMER_HZ / 1000 / ((p1 - p0) & 0xffffff);
+	for (i = 0; i < 20; i++) {
+		before = rdtsc();
+		p = pm_timer();
+		after = rdtsc();
+		if (after - before >= shortest)
+			continue;
+		shortest = after - before;
+		*tsc = before + shortest / 2;
+		best = p;
+	}
+	return best;
 }
 
-/* The middle one of five: one that was held up between its two clocks is far off. */
 u64 tsc_per_ms(void)
 {
 	static u64 rate;
-	u64 sorted[5];
-	u32 i, k;
+	u64 from, to;
+	u32 start, took;
 
 	if (rate)
 		return rate;
-	for (i = 0; i < ARRAY_SIZE(sorted); i++) {
-		u64 one = measure();
-
-		for (k = i; k && sorted[k - 1] > one; k--)
-			sorted[k] = sorted[k - 1];
-		sorted[k] = one;
-	}
-	rate = sorted[ARRAY_SIZE(sorted) / 2];
+	start = moment(&from);
+	do {
+		took = (moment(&to) - start) & 0xffffff;
+	} while (took < PM_TIMER_HZ / 100);
+	rate = (to - from) * PM_TIMER_HZ / 1000 / took;
 	if (!rate)
 		die("the TSC does not count");
 	return rate;

@@ -114,8 +114,11 @@ static void others(void *arg)
 	u32 id = this_cpu()->id;
 
 	set_up(id);
+	/* Bochs' VMX keeps the host's interrupts out while a guest has its own off. */
+	sti();
 	while (!stop)
 		look(id);
+	cli();
 }
 
 static void tell(void)
