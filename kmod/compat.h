@@ -48,7 +48,8 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
  */
 static inline void compat_clock_snapshot(u64 *cycles, u64 *ns)
 {
-	struct system_time_snapshot snap;
+	struct system_time_snapshot snap = {};
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 	ktime_get_snapshot_id(CLOCK_MONOTONIC, &snap);
 	*ns = ktime_to_ns(snap.systime);

@@ -108,7 +108,7 @@ DEFINE_EVENT(aerie_io, aerie_mmio,
 	TP_PROTO(struct aerie_vcpu *vcpu, bool write, u64 addr, unsigned int size, u64 val),
 	TP_ARGS(vcpu, write, addr, size, val));
 
-TRACE_EVENT(aerie_wait,
+DECLARE_EVENT_CLASS(aerie_span,
 	TP_PROTO(struct aerie_vcpu *vcpu, u64 ns),
 	TP_ARGS(vcpu, ns),
 	TP_STRUCT__entry(__field(u32, vm) __field(u32, vcpu) __field(u64, ns)),
@@ -120,6 +120,14 @@ TRACE_EVENT(aerie_wait,
 	TP_printk("vm %u vcpu %u for a processor, %llu ns", __entry->vm, __entry->vcpu, __entry->ns)
 );
 
+DEFINE_EVENT(aerie_span, aerie_wait,
+	TP_PROTO(struct aerie_vcpu *vcpu, u64 ns), TP_ARGS(vcpu, ns));
+
+DEFINE_EVENT_PRINT(aerie_span, aerie_grace,
+	TP_PROTO(struct aerie_vcpu *vcpu, u64 ns), TP_ARGS(vcpu, ns),
+	TP_printk("vm %u vcpu %u with interrupts off, %llu ns", __entry->vm, __entry->vcpu,
+		  __entry->ns));
+
 TRACE_EVENT(aerie_yield,
 	TP_PROTO(struct aerie_vcpu *vcpu, u32 to),
 	TP_ARGS(vcpu, to),
@@ -130,19 +138,6 @@ TRACE_EVENT(aerie_yield,
 		__entry->to = to;
 	),
 	TP_printk("vm %u vcpu %u to vcpu %u", __entry->vm, __entry->vcpu, __entry->to)
-);
-
-TRACE_EVENT(aerie_grace,
-	TP_PROTO(struct aerie_vcpu *vcpu, u64 ns),
-	TP_ARGS(vcpu, ns),
-	TP_STRUCT__entry(__field(u32, vm) __field(u32, vcpu) __field(u64, ns)),
-	TP_fast_assign(
-		__entry->vm = vcpu->vm->id;
-		__entry->vcpu = vcpu->id;
-		__entry->ns = ns;
-	),
-	TP_printk("vm %u vcpu %u with interrupts off, %llu ns", __entry->vm, __entry->vcpu,
-		  __entry->ns)
 );
 
 TRACE_EVENT(aerie_msr,

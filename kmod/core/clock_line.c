@@ -31,7 +31,7 @@ void aerie_line_start(struct aerie_clock_line *line, u32 khz)
 		.mul = div64_u64((u64)NSEC_PER_SEC << LINE_BITS, ticks),
 		.shift = shift,
 	};
-	line->nominal = line->mul;
+	line->rate = line->nominal = line->mul;
 }
 
 static u64 shifted(const struct aerie_clock_line *line, u64 ticks)
@@ -47,7 +47,7 @@ u64 aerie_line_at(const struct aerie_clock_line *line, u64 tick)
 
 u64 aerie_line_span(const struct aerie_clock_line *line, u64 ticks)
 {
-	return mul_u64_u64_shr(ticks, READ_ONCE(line->mul) + 1ull, LINE_BITS - line->shift) + 1;
+	return mul_u64_u64_shr(ticks, READ_ONCE(line->rate) + 1ull, LINE_BITS - line->shift) + 1;
 }
 
 bool aerie_line_off(const struct aerie_clock_line *line, u64 tick, u64 ns)
@@ -79,13 +79,14 @@ void aerie_line_correct(struct aerie_clock_line *line, u64 tick, u64 ns, u64 see
 {
 	u64 shown = seen > line->tick ? aerie_line_at(line, seen) : line->ns;
 	u64 start = max(ns, shown), fast = start - ns;
-	u32 mul = measure(line, tick, ns);
+	u32 rate = measure(line, tick, ns);
 
 	if (fast < LINE_TOLERANCE_NS / 10)
 		fast = 0;
 	fast = min_t(u64, fast, LINE_SLEW_NS / LINE_SLEW_RANGE);
 	line->slewed = fast;
-	WRITE_ONCE(line->mul, mul - (u32)div_u64(mul * fast, LINE_SLEW_NS));
+	WRITE_ONCE(line->rate, rate);
+	line->mul = rate - (u32)div_u64(rate * fast, LINE_SLEW_NS);
 	line->tick = tick;
 	line->ns = start;
 	aerie_line_looked(line, tick, ns);

@@ -10,14 +10,15 @@
  * @tick: where it begins
  * @ns: what the clock shows there
  * @mul: nanoseconds per tick, shifted by @shift, in 2^-32
+ * @rate: the same as it was last measured
  * @nominal: the same as the counter's rate says
  * @shift: as in KVM's struct pvclock_vcpu_time_info
- * @slewed: @mul is less than what was measured: the clock was fast
+ * @slewed: @mul is less than @rate: the clock was fast
  * @looked_tick, @looked_ns: the counter and the other clock when they were last compared
  */
 struct aerie_clock_line {
 	u64 tick, ns;
-	u32 mul, nominal;
+	u32 mul, rate, nominal;
 	s8 shift;
 	bool slewed;
 	u64 looked_tick, looked_ns;
@@ -27,7 +28,7 @@ struct aerie_clock_line {
 void aerie_line_start(struct aerie_clock_line *line, u32 khz);
 /* What the clock shows at @tick, which is not before the line begins. */
 u64 aerie_line_at(const struct aerie_clock_line *line, u64 tick);
-/* No less than how long @ticks take, up to 2^60, and little more. */
+/* No less than how long @ticks take by the other clock, up to 2^60, and little more. */
 u64 aerie_line_span(const struct aerie_clock_line *line, u64 ticks);
 /* Are they far enough apart for a correction? The other clock shows @ns at @tick. */
 bool aerie_line_off(const struct aerie_clock_line *line, u64 tick, u64 ns);

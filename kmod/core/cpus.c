@@ -34,7 +34,7 @@ static u32 nr_online(const struct aerie_vm *vm, u64 present)
 int aerie_vm_cpus(struct aerie_vm *vm, u32 wanted, struct aerie_cpus_info *info,
 		  struct aerie_why *why)
 {
-	u64 present;
+	u64 present, come;
 	int err = aerie_vm_lock(vm, why);
 
 	if (err)
@@ -46,7 +46,9 @@ int aerie_vm_cpus(struct aerie_vm *vm, u32 wanted, struct aerie_cpus_info *info,
 	} else if (wanted && !vm_on(vm)) {
 		err = aerie_refuse(why, -EINVAL, AERIE_A_NAME, "the VM does not run");
 	} else {
-		err = aerie_sched_follow(vm, aerie_cpu_hotplug_coming(vm, wanted), why);
+		/* Only what comes can lack room: fewer, or a question, is never refused. */
+		come = aerie_cpu_hotplug_coming(vm, wanted);
+		err = come ? aerie_sched_follow(vm, come, why) : 0;
 		if (wanted && !err)
 			aerie_cpu_hotplug_want(vm, wanted);
 		if (READ_ONCE(vm->vcpus_present) & ~present)

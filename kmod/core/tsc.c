@@ -41,7 +41,6 @@ u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 
 void aerie_tsc_reset(struct aerie_vcpu *vcpu)
 {
-	aerie_clock_reset(vcpu);
 	vcpu->tsc_adjust = 0;
 	vcpu->tsc_offset = vcpu->vm->tsc_offset;
 	aerie_backend->tsc_offset_set(vcpu, vcpu->tsc_offset);

@@ -174,6 +174,7 @@ void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init)
 	aerie_backend->flush_tlb(vcpu);
 	if (!init) {
 		aerie_tsc_reset(vcpu);
+		aerie_clock_reset(vcpu);
 		aerie_pv_reset(vcpu);
 		aerie_msr_reset(vcpu);
 		aerie_fpu_put(vcpu);
@@ -460,8 +461,7 @@ static int vcpu_thread(void *arg)
 			vcpu_park(vcpu);
 			continue;
 		}
-		if (unlikely(test_bit(AERIE_REQ_UNRESERVE, &vcpu->requests)))
-			aerie_sched_unreserve(vcpu);
+		aerie_sched_unreserve(vcpu);
 		if (vcpu->mp_state != AERIE_MP_RUNNING && !READ_ONCE(vcpu->requests)) {
 			vcpu_halt(vcpu);
 			continue;

@@ -280,8 +280,6 @@ static int vm_boot(struct aerie_vm *vm, struct aerie_why *why)
 	if (!err) {
 		aerie_clock_start(vm);
 		aerie_sched_start(vm);
-		/* After a reset it has the vCPUs that are wanted. */
-		aerie_sched_follow(vm, 0, NULL);
 	}
 	for (i = 0; !err && i < vm->nr_vcpus; i++) {
 		err = aerie_vcpu_call(vm->vcpus[i], vcpu_boot, &state);

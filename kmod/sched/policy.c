@@ -51,8 +51,12 @@ void aerie_sched_unreserve(struct aerie_vcpu *vcpu)
 {
 	struct mutex *lock = &vcpu->vm->sched.policy_lock;
 
+	if (likely(!test_bit(AERIE_REQ_UNRESERVE, &vcpu->requests)))
+		return;
 	mutex_lock(lock);
-	if (test_and_clear_bit(AERIE_REQ_UNRESERVE, &vcpu->requests))
+	/* One that was refused has another policy, maybe somebody's own. */
+	if (test_and_clear_bit(AERIE_REQ_UNRESERVE, &vcpu->requests) &&
+	    current->policy == SCHED_DEADLINE)
 		set_policy(current, NULL);
 	mutex_unlock(lock);
 }

@@ -75,7 +75,7 @@ void aerie_grace_end(struct aerie_vcpu *vcpu);
 /* vcpu.c: what a vCPU's thread does about it; unless it says otherwise, by that thread, not loaded. */
 
 void aerie_sched_create(struct aerie_vcpu *vcpu);
-/* A VM starts: its vCPUs have done nothing yet. They are parked. */
+/* A VM starts: its vCPUs have done nothing yet. They are parked; vm->lock is held. */
 void aerie_sched_start(struct aerie_vm *vm);
 void aerie_sched_enter(struct aerie_vcpu *vcpu, enum aerie_sched_state state);
 /* It halts: nothing has woken it yet. */

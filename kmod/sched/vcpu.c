@@ -57,6 +57,8 @@ void aerie_sched_start(struct aerie_vm *vm)
 		s->looked_ns = now;
 		s->busy = 0;
 	}
+	/* After a reset it has the vCPUs that are wanted. */
+	aerie_sched_follow(vm, 0, NULL);
 }
 
 void aerie_sched_enter(struct aerie_vcpu *vcpu, enum aerie_sched_state state)
