@@ -182,10 +182,15 @@ unsigned int aerie_map_age(struct aerie_mem *mem, struct aerie_leaf *leaf, unsig
 	if (*accessed) {
 		age = 0;
 		leaf->raw = false;
+		if (leaf->unasked)
+			aerie_map_around_was(mem, true);
+		leaf->unasked = false;
 	} else if (tick && age < AERIE_AGES - 1 && !(tick & ((1u << age) - 1))) {
 		age++;
 	}
 	keep = leaf->large || leaf->raw ? ~SLOT_AGE : ~(SLOT_AGE | SLOT_RAW);
+	if (!leaf->unasked)
+		keep &= ~SLOT_UNASKED;
 	leaf_mark(leaf, (leaf->val & keep) | (u64)age << SLOT_AGE_SHIFT);
 	return age;
 }

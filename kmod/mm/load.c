@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Content that is stored comes back: what somebody needs, and of what is in swap what lies
- * behind it, where the guest reads on and on.
+ * around it, where pages nearby have been read lately.
  *
  * Who has marked a slot BUSY has what it names for itself, and may take its time. Others wait
  * for the slot to change. Who brings something back while processors may still have the
  * translation to where it was (mem->flush_due) has them flushed first, as others are about to
- * write to it where it is then. What is read ahead takes memory only where there is room.
+ * write to it where it is then. What nobody has asked for takes memory only where there is room.
  */
 #include <linux/mm.h>
 #include <linux/minmax.h>
 #include <linux/wait_bit.h>
 #include "mm/slot.h"
+#include "mm/swap.h"
 
-#define AHEAD	16u		/* pages of one read, at most */
+#define AROUND	AERIE_SWAP_READ	/* pages that are read at a time, at most; they are aligned */
+#define NEAR	32u		/* pages from one that has been read to one beside it */
+#define JUDGED	64u		/* pages by which it is seen whether reading around is of use */
 
-/* Slots that are being loaded, one behind the other. */
+/* Slots that are being loaded, the one that is wanted first. */
 struct run {
 	unsigned int nr;
-	u64 *slot[AHEAD];
-	u64 val[AHEAD];
-	struct page *page[AHEAD];
-	struct aerie_stored *stored[AHEAD];
+	u64 *slot[AROUND];
+	u64 val[AROUND];
+	struct page *page[AROUND];
+	struct aerie_stored *stored[AROUND];
 };
 
 static void slot_release(u64 *slot, u64 val)
@@ -31,21 +34,26 @@ static void slot_release(u64 *slot, u64 val)
 	wake_up_var(slot);
 }
 
-/* Returns -ENOMEM, and -EAGAIN where the slot has changed. */
+/* The first of the run, or what is in swap beside it. -ENOMEM; -EAGAIN where it is not there. */
 static int run_add(struct aerie_mem *mem, struct run *run, u64 *slot, u64 val, gfp_t gfp)
 {
-	struct page *page = frame_for(mem, gfp, false, false);
+	struct aerie_stored *stored = slot_stored(val);
+	int err = -EAGAIN;
 
-	if (!page)
-		return -ENOMEM;
-	if (cmpxchg(slot, val, val | SLOT_BUSY) != val) {
-		aerie_frame_free(page, false, false);
+	/* From here on nobody else frees it. */
+	if (cmpxchg(slot, val, val | SLOT_BUSY) != val)
 		return -EAGAIN;
+	if (!run->nr || aerie_store_near(stored, run->stored[0])) {
+		run->page[run->nr] = frame_for(mem, gfp, false, false);
+		err = run->page[run->nr] ? 0 : -ENOMEM;
+	}
+	if (err) {
+		slot_release(slot, val);
+		return err;
 	}
 	run->slot[run->nr] = slot;
 	run->val[run->nr] = val;
-	run->page[run->nr] = page;
-	run->stored[run->nr++] = slot_stored(val);
+	run->stored[run->nr++] = stored;
 	return 0;
 }
 
@@ -57,42 +65,65 @@ static void run_drop(struct run *run)
 	slot_release(run->slot[run->nr], run->val[run->nr]);
 }
 
-/* How many pages to read for @gfn: more each time where it is the next one. */
-static unsigned int ahead(struct aerie_mem *mem, gfn_t gfn)
+void aerie_map_around_was(struct aerie_mem *mem, bool used)
 {
-	unsigned int nr = gfn == READ_ONCE(mem->ahead.next) ? 2 * READ_ONCE(mem->ahead.nr) : 1;
+	unsigned int *of = used ? &mem->around.used : &mem->around.wasted;
 
-	nr = clamp(nr, 1u, AHEAD);
-	WRITE_ONCE(mem->ahead.nr, nr);
+	WRITE_ONCE(*of, READ_ONCE(*of) + 1);
+}
+
+/* Is @gfn close to one that has been read lately? From now on it is one itself. */
+static bool is_near(struct aerie_mem *mem, gfn_t gfn)
+{
+	unsigned int i, next = READ_ONCE(mem->around.next) % ARRAY_SIZE(mem->around.read);
+	bool near = false;
+
+	for (i = 0; i < ARRAY_SIZE(mem->around.read); i++)
+		near |= gfn + NEAR - READ_ONCE(mem->around.read[i]) <= 2 * NEAR;
+	WRITE_ONCE(mem->around.read[next], gfn);
+	WRITE_ONCE(mem->around.next, next + 1);
+	return near;
+}
+
+/*
+ * How many pages to read for @gfn: more where others have been read beside it, less where
+ * most of what nobody had asked for has left memory again without having been of use.
+ */
+static unsigned int around(struct aerie_mem *mem, gfn_t gfn)
+{
+	unsigned int nr = READ_ONCE(mem->around.nr) ?: AROUND / 2;
+	unsigned int used = READ_ONCE(mem->around.used), wasted = READ_ONCE(mem->around.wasted);
+
+	if (is_near(mem, gfn))
+		nr = min(2 * nr, AROUND);
+	if (used + wasted >= JUDGED) {
+		if (wasted > used)
+			nr = max(nr / 4, 1u);
+		WRITE_ONCE(mem->around.used, 0);
+		WRITE_ONCE(mem->around.wasted, 0);
+	}
+	WRITE_ONCE(mem->around.nr, nr);
 	return nr;
 }
 
+/* Add what is in swap around @gfn, and not far away there. */
 static void run_extend(struct aerie_mem *mem, struct run *run, gfn_t gfn)
 {
-	unsigned int i, nr = ahead(mem, gfn);
-	u64 *slot, val;
+	unsigned int nr = around(mem, gfn), i;
+	u64 *slot = run->slot[0] - gfn % nr, val;
 
-	for (i = 1; i < nr && slot_index(gfn + i, 1); i++) {
-		slot = run->slot[0] + i;
+	for (i = 0; i < nr; i++, slot++) {
 		val = READ_ONCE(*slot);
-		if (!(val & SLOT_STORED) || val & SLOT_BUSY ||
-		    run_add(mem, run, slot, val, GFP_NOWAIT))
+		if (!(val & SLOT_STORED) || val & SLOT_BUSY)
+			continue;
+		if (run_add(mem, run, slot, val, GFP_NOWAIT) == -ENOMEM)
 			break;
-		if (!aerie_store_follows(run->stored[i], run->stored[i - 1])) {
-			run_drop(run);
-			break;
-		}
 	}
-	WRITE_ONCE(mem->ahead.next, gfn + run->nr);
 }
 
 static int run_read(struct run *run)
 {
-	int err = -EIO;
-
-	if (run->nr > 1)
-		err = aerie_store_load_run(run->stored, run->page, run->nr);
-	if (!err)
+	if (run->nr > 1 && !aerie_store_load_many(run->stored, run->page, run->nr))
 		return 0;
 	while (run->nr > 1)
 		run_drop(run);
@@ -117,7 +148,7 @@ static void run_publish(struct aerie_mem *mem, struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < run->nr; i++) {
-		slot_release(run->slot[i], leaf_make(run->page[i], 0));
+		slot_release(run->slot[i], leaf_make(run->page[i], i ? SLOT_UNASKED : 0));
 		count_stored(mem, run->stored[i], -1);
 		aerie_store_free(run->stored[i]);
 		count_own(mem, 1);
@@ -139,9 +170,20 @@ static int run_load(struct aerie_mem *mem, struct run *run)
 	return 0;
 }
 
+/* Who is given what nobody has asked for takes no fault for it; if it is accessed is seen. */
+static void run_show(struct aerie_mem *mem, const struct run *run, gfn_t gfn)
+{
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 1; i < run->nr; i++)
+		aerie_map_show(mem, gfn + (run->slot[i] - run->slot[0]));
+	rcu_read_unlock();
+}
+
 int aerie_slot_load(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp)
 {
-	struct run run = {};
+	struct run run = { .nr = 0 };
 	int err;
 
 	if (gfp != GFP_KERNEL)
@@ -155,7 +197,10 @@ int aerie_slot_load(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp
 		return err == -EAGAIN ? 0 : err;
 	if (aerie_store_swapped(run.stored[0]))
 		run_extend(mem, &run, gfn);
-	return run_load(mem, &run);
+	err = run_load(mem, &run);
+	if (!err && mem->npt.ops->has_ad)
+		run_show(mem, &run, gfn);
+	return err;
 }
 
 int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
@@ -168,7 +213,7 @@ int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 
 int aerie_map_load_from(struct aerie_mem *mem, const struct aerie_leaf *leaf, unsigned int id)
 {
-	struct run run = {};
+	struct run run = { .nr = 0 };
 	int err;
 
 	if (leaf->val & SLOT_BUSY) {
@@ -202,7 +247,7 @@ void aerie_map_return(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 
 void aerie_map_fresh(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp)
 {
-	struct run run = {};
+	struct run run = { .nr = 0 };
 	struct place at;
 
 	map_walk(mem, gfn, &at);

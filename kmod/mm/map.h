@@ -121,6 +121,7 @@ struct aerie_leaf {
 	struct page *page;	/* NULL: none */
 	bool large, own, stored;
 	bool raw;		/* does not get smaller in the store */
+	bool unasked;		/* was read around another, and not known to be accessed since */
 };
 
 /* What has become of a frame since it was looked at the last time. */
@@ -223,6 +224,9 @@ bool aerie_map_take(struct aerie_mem *mem, struct aerie_leaf *leaf);
 
 /* Bring back the content of @gfn, if it is stored. Context and errors as aerie_map_own(). */
 int aerie_map_load(struct aerie_mem *mem, gfn_t gfn, gfp_t gfp);
+
+/* A page that was read around another has been used, or leaves without. Context: any. */
+void aerie_map_around_was(struct aerie_mem *mem, bool used);
 
 /*
  * @gfn is about to be written as a whole: what is stored of it is not needed, it gets a frame

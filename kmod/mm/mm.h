@@ -62,7 +62,8 @@ struct aerie_npt {
  * @stored: 4 KiB pages whose content is compressed
  * @packed: bytes of the host that these take
  * @swapped: 4 KiB pages whose content is in swap
- * @ahead: the gfn that would be the next, and how many pages have been read at once
+ * @around: gfns that have been read from swap lately; how many pages for the last one; of those
+ *	    that were read around others, how many turned out to be used, how many not
  * @loaded: how often one has been brought back
  * @move_at: the gfn where looking for what can go from the store to swap goes on
  * @limit, @reserve: 4 KiB pages of its own: the most it may have, 0 for all; and those that
@@ -100,9 +101,10 @@ struct aerie_mem {
 	atomic_long_t swapped;
 	atomic_long_t loaded;
 	struct {
-		gfn_t next;
-		unsigned int nr;
-	} ahead;
+		gfn_t read[8];
+		unsigned int next, nr;
+		unsigned int used, wasted;
+	} around;
 	gfn_t move_at;
 	unsigned long limit, reserve;
 	unsigned int weight;

@@ -16,7 +16,8 @@
  * so does what does not get smaller, until it has been accessed again.
  *
  * Where there is swap, that is where this goes. When the store has a quarter of the pool, or
- * a round was not enough, all goes there, and so does what has been compressed longest.
+ * a round was not enough, all goes there, and so does what has been compressed longest; and
+ * batches go there that are not worth compressing (worth.c).
  *
  * A 2 MiB frame that is old enough is split, and its pages are looked at. Frames that many
  * hold stay: one of them is worth many.
@@ -35,6 +36,7 @@
 #include "mm/share.h"
 #include "mm/store.h"
 #include "mm/swap.h"
+#include "mm/worth.h"
 
 #define BATCH		1024u	/* frames of a batch */
 #define BATCH_LEAVES	8192u	/* looked at for it */
@@ -144,6 +146,8 @@ static void round_begin(void)
 
 static void victim_add(struct aerie_leaf *leaf)
 {
+	if (leaf->unasked)
+		aerie_map_around_was(at_mem, false);
 	if (page_count(leaf->page) == 1 && aerie_map_hold(leaf))
 		victims[nr_victims++] = (struct victim){ .leaf = *leaf };
 }
@@ -240,25 +244,30 @@ static void move(struct aerie_mem *mem)
 	}
 }
 
+/* Is the batch to be compressed? What would not stay in the store for long does not go there. */
+static bool store_takes(void)
+{
+	return !aerie_swap_has_room() || (!store_gives() && aerie_worth_packing());
+}
+
 /* Returns true where the map does not hold the frame any more. */
-static bool victim_store(struct aerie_mem *mem, struct victim *v)
+static bool victim_store(struct aerie_mem *mem, struct victim *v, bool compress)
 {
 	struct page *page = v->leaf.page;
 	struct aerie_stored *stored;
 
-	/* What would not stay in the store for long does not go there. */
-	v->swap = v->leaf.raw || store_gives();
+	v->swap = v->leaf.raw;
 	if (v->swap)
 		return false;
 	if (page_count(page) != 1 || !aerie_map_held(&v->leaf))
 		return false;
 	if (!memchr_inv(page_address(page), 0, PAGE_SIZE))
 		return aerie_map_share(mem, &v->leaf, aerie_frame_zero(false));
-	stored = aerie_store_page(page);
+	stored = aerie_store_page(page, compress);
 	if (IS_ERR(stored)) {
-		if (PTR_ERR(stored) == -E2BIG)
+		if (compress && PTR_ERR(stored) == -E2BIG)
 			aerie_map_raw(&v->leaf);
-		v->swap = v->leaf.raw;
+		v->swap = !compress || v->leaf.raw;
 		return false;
 	}
 	if (aerie_map_store(mem, &v->leaf, stored))
@@ -267,7 +276,7 @@ static bool victim_store(struct aerie_mem *mem, struct victim *v)
 	return false;
 }
 
-static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr)
+static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr, bool alone)
 {
 	struct aerie_stored *stored[AERIE_SWAP_RUN];
 	struct page *pages[AERIE_SWAP_RUN];
@@ -275,7 +284,7 @@ static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr
 
 	for (i = 0; i < nr; i++)
 		pages[i] = run[i]->leaf.page;
-	nr = aerie_store_swap(pages, stored, nr);
+	nr = aerie_store_swap(pages, stored, nr, alone);
 	for (i = 0; i < nr; i++) {
 		if (aerie_map_store(mem, &run[i]->leaf, stored[i]))
 			run[i]->old = pages[i];
@@ -284,8 +293,8 @@ static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr
 	}
 }
 
-/* What does not get smaller, as long as swap has room. */
-static void victims_swap(struct aerie_mem *mem)
+/* What has not been stored, as long as swap has room. @alone: what lies between them has. */
+static void victims_swap(struct aerie_mem *mem, bool alone)
 {
 	struct victim *run[AERIE_SWAP_RUN], *v;
 	unsigned int nr = 0;
@@ -295,12 +304,12 @@ static void victims_swap(struct aerie_mem *mem)
 			continue;
 		run[nr++] = v;
 		if (nr == AERIE_SWAP_RUN) {
-			run_swap(mem, run, nr);
+			run_swap(mem, run, nr, alone);
 			nr = 0;
 		}
 	}
 	if (nr)
-		run_swap(mem, run, nr);
+		run_swap(mem, run, nr, alone);
 }
 
 static void release(struct aerie_mem *mem)
@@ -331,7 +340,7 @@ static void release(struct aerie_mem *mem)
 static void batch(struct aerie_mem *mem, unsigned long nr)
 {
 	struct victim *v;
-	bool more;
+	bool more, compress;
 
 	nr_victims = 0;
 	more = nr && collect(min_t(unsigned long, nr, BATCH));
@@ -339,12 +348,13 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 		move(mem);
 	if (nr_victims) {
 		protect(mem);
+		compress = store_takes();
 		for (v = victims; v < victims + nr_victims; v++) {
-			if (victim_store(mem, v))
+			if (victim_store(mem, v, compress))
 				v->old = v->leaf.page;
 			cond_resched();
 		}
-		victims_swap(mem);
+		victims_swap(mem, compress);
 		release(mem);
 	}
 	if (!more) {

@@ -27,7 +27,9 @@
 #define SLOT_STORED	256ull		/* neither node nor leaf: content that is not in memory */
 #define SLOT_AGE	(7ull << SLOT_AGE_SHIFT)	/* of an own frame: AERIE_AGES */
 #define SLOT_AGE_SHIFT	9
+#define SLOT_UNASKED	(1ull << 63)	/* of 4 KiB: it was read around another, not accessed so far */
 #define SLOT_ADDR	(~0xfffull)
+#define SLOT_PFN	(SLOT_ADDR & ~SLOT_UNASKED)
 
 #define STORED_SHIFT	7		/* a pointer to 8 bytes, whose upper 8 bits are alike */
 
@@ -99,7 +101,7 @@ static inline void count_stored(struct aerie_mem *mem, const struct aerie_stored
 
 static inline struct page *leaf_page(u64 slot)
 {
-	return pfn_to_page((slot & SLOT_ADDR) >> PAGE_SHIFT);
+	return pfn_to_page((slot & SLOT_PFN) >> PAGE_SHIFT);
 }
 
 static inline u64 leaf_make(struct page *page, u64 flags)
@@ -115,7 +117,7 @@ static inline bool leaf_zero(u64 slot, unsigned int level)
 static __always_inline void leaf_ref(const struct place *at, gfn_t gfn, struct aerie_frame_ref *ref)
 {
 	ref->large = at->level == 2;
-	ref->pfn = (at->val & SLOT_ADDR) >> PAGE_SHIFT;
+	ref->pfn = (at->val & SLOT_PFN) >> PAGE_SHIFT;
 	if (ref->large)
 		ref->pfn += gfn & (AERIE_LARGE_PAGES - 1);
 	ref->zero = at->val & SLOT_MANY && leaf_zero(at->val, at->level);
@@ -135,6 +137,7 @@ static inline void leaf_set(struct aerie_leaf *leaf, gfn_t gfn, u64 *slot, u64 v
 		.page = val & SLOT_LEAF ? leaf_page(val) : NULL,
 		.large = level == 2, .own = leaf_own(val), .stored = val & SLOT_STORED,
 		.raw = level == 1 && leaf_own(val) && val & SLOT_RAW,
+		.unasked = val & SLOT_LEAF && val & SLOT_UNASKED,
 	};
 }
 

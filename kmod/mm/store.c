@@ -17,6 +17,7 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
@@ -25,10 +26,12 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/xxhash.h>
+#include <asm/cpufeature.h>
 #include <crypto/acompress.h>
 #include "compat.h"
 #include "mm/store.h"
 #include "mm/swap.h"
+#include "mm/worth.h"
 
 static char *compressor = "lz4";
 module_param(compressor, charp, 0444);
@@ -38,6 +41,7 @@ MODULE_PARM_DESC(compressor, "of guest pages that leave memory, by the name the 
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define BENCH_BYTES	(2 * PAGE_SIZE)		/* compressed data can be more than the data */
 #define MAX_BENCHES	8u
+#define NEAR		1024u	/* places in swap that are worth reading at the same time */
 
 /**
  * struct aerie_stored - the content of a page
@@ -48,6 +52,7 @@ MODULE_PARM_DESC(compressor, "of guest pages that leave memory, by the name the 
  * @len: bytes of the object
  * @area: the swap area it is in, where this is not 0
  * @passed: it has been passed over once when others went to swap
+ * @alone: it is in swap for not getting smaller, not its neighbours
  */
 struct aerie_stored {
 	union {
@@ -59,6 +64,7 @@ struct aerie_stored {
 	u16 len;
 	u8 area;
 	bool passed;
+	bool alone;
 };
 
 /* What one thread at a time compresses with. */
@@ -184,6 +190,8 @@ static int bench_run(struct bench *bench, struct page *page, unsigned int len)
 	struct scatterlist packed, plain;
 	int err;
 
+	const u64 start = ktime_get_ns();
+
 	sg_init_one(&packed, bench->buf, len ?: BENCH_BYTES);
 	sg_init_table(&plain, 1);
 	sg_set_page(&plain, page, PAGE_SIZE, 0);
@@ -194,6 +202,7 @@ static int bench_run(struct bench *bench, struct page *page, unsigned int len)
 		acomp_request_set_params(bench->req, &plain, &packed, PAGE_SIZE, BENCH_BYTES);
 		err = crypto_wait_req(crypto_acomp_compress(bench->req), &bench->wait);
 	}
+	aerie_worth_took(len ? AERIE_COST_UNPACK : AERIE_COST_PACK, ktime_get_ns() - start, 1);
 	return err;
 }
 
@@ -208,7 +217,7 @@ static bool is_one_word(const u64 *words)
 }
 
 /* Returns -E2BIG, -ENOMEM. */
-static int compress(struct aerie_stored *stored, struct page *page)
+static int pack(struct aerie_stored *stored, struct page *page)
 {
 	const gfp_t gfp = __GFP_KSWAPD_RECLAIM | __GFP_NORETRY | __GFP_NOWARN | __GFP_HIGHMEM |
 			  __GFP_MOVABLE;
@@ -232,7 +241,7 @@ out:
 	return err;
 }
 
-struct aerie_stored *aerie_store_page(struct page *page)
+struct aerie_stored *aerie_store_page(struct page *page, bool compress)
 {
 	struct aerie_stored *stored = kmem_cache_zalloc(cache, GFP_KERNEL | __GFP_NOWARN);
 	const u64 *words = page_address(page);
@@ -243,12 +252,26 @@ struct aerie_stored *aerie_store_page(struct page *page)
 	if (is_one_word(words))
 		stored->word = words[0];
 	else
-		err = compress(stored, page);
+		err = compress ? pack(stored, page) : -E2BIG;
 	if (err) {
 		kmem_cache_free(cache, stored);
 		return ERR_PTR(err);
 	}
 	return stored;
+}
+
+/* Returns -EIO. */
+static int unpack(const struct aerie_stored *stored, struct page *page)
+{
+	struct bench *bench = bench_get();
+	int err;
+
+	compat_zs_read(&zs, pool, stored->handle, bench->buf, stored->len);
+	err = bench_run(bench, page, stored->len);
+	if (!err && bench->req->dlen != PAGE_SIZE)
+		err = -EIO;
+	bench_put(bench);
+	return err ? -EIO : 0;
 }
 
 /* ---- Swap --------------------------------------------------------------------------- */
@@ -258,8 +281,35 @@ static struct aerie_swap_place place_of(const struct aerie_stored *stored)
 	return (struct aerie_swap_place){ .slot = stored->slot, .area = stored->area };
 }
 
+static u64 crc_step(u64 crc, u64 word)
+{
+	asm("crc32q %1, %0" : "+r" (crc) : "rm" (word));
+	return crc;
+}
+
+/* Of every fourth word each, as the processor does as many at the same time. */
+static u32 crc_of(const u64 *words)
+{
+	u64 a = ~0u, b = ~0u, c = ~0u, d = ~0u;
+	unsigned int i;
+
+	for (i = 0; i < PAGE_WORDS; i += 8) {
+		a = crc_step(a, words[i]);
+		b = crc_step(b, words[i + 1]);
+		c = crc_step(c, words[i + 2]);
+		d = crc_step(d, words[i + 3]);
+		a = crc_step(a, words[i + 4]);
+		b = crc_step(b, words[i + 5]);
+		c = crc_step(c, words[i + 6]);
+		d = crc_step(d, words[i + 7]);
+	}
+	return crc_step(crc_step(crc_step(a, b), c), d);
+}
+
 static u32 sum_of(struct page *page)
 {
+	if (static_cpu_has(X86_FEATURE_XMM4_2))
+		return crc_of(page_address(page));
 	return xxh64(page_address(page), PAGE_SIZE, 0);
 }
 
@@ -267,9 +317,12 @@ static unsigned int swap_write(const struct aerie_swap_place *first, struct page
 			       unsigned int nr)
 {
 	struct aerie_swap_place place = *first;
+	u64 took;
 
-	if (!aerie_swap_write(first, pages, nr))
+	if (!aerie_swap_write(first, pages, nr, &took)) {
+		aerie_worth_took(AERIE_COST_WRITE, took, nr);
 		return nr;
+	}
 	for (; place.slot < first->slot + nr; place.slot++)
 		aerie_swap_give(&place);
 	return 0;
@@ -285,7 +338,7 @@ static void stored_swapped(struct aerie_stored *stored, const struct aerie_swap_
 }
 
 unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
-			      unsigned int nr)
+			      unsigned int nr, bool alone)
 {
 	struct aerie_swap_place first;
 	unsigned int i;
@@ -299,8 +352,10 @@ unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **s
 	nr = nr ? swap_write(&first, pages, nr) : 0;
 	while (i > nr)
 		kmem_cache_free(cache, stored[--i]);
-	while (i--)
+	while (i--) {
 		stored_swapped(stored[i], &first, i, pages[i]);
+		stored[i]->alone = alone;
+	}
 	return nr;
 }
 
@@ -322,7 +377,7 @@ unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int n
 	for (i = 0; i < nr; i++) {
 		if (!bounce[i])
 			bounce[i] = alloc_page(GFP_KERNEL | __GFP_NOWARN);
-		if (!bounce[i] || aerie_store_load(stored[i], bounce[i]))
+		if (!bounce[i] || unpack(stored[i], bounce[i]))
 			break;
 	}
 	nr = i ? aerie_swap_take(i, &first) : 0;
@@ -331,6 +386,7 @@ unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int n
 		zs.free(pool, stored[i]->handle);
 		stored_swapped(stored[i], &first, i, bounce[i]);
 	}
+	aerie_worth_went_on(nr);
 	return nr;
 }
 
@@ -344,19 +400,25 @@ bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
 	return stored->area == id + 1;
 }
 
-bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before)
+bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other)
 {
-	return stored->area && stored->area == before->area && stored->slot == before->slot + 1;
+	return stored->area && stored->area == other->area &&
+	       stored->slot + NEAR - other->slot <= 2 * NEAR;
 }
 
-int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
-			 unsigned int nr)
+int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const *pages,
+			  unsigned int nr)
 {
-	struct aerie_swap_place first = place_of(stored[0]);
+	struct aerie_swap_page want[AERIE_SWAP_READ];
 	unsigned int i;
+	u64 took;
 
-	if (aerie_swap_read(&first, pages, nr))
+	for (i = 0; i < nr; i++)
+		want[i] = (struct aerie_swap_page){ place_of(stored[i]), pages[i] };
+	if (aerie_swap_read(want, nr, &took))
 		return -EIO;
+	if (!stored[0]->alone)
+		aerie_worth_took(AERIE_COST_READ, took, nr);
 	for (i = 0; i < nr; i++)
 		if (sum_of(pages[i]) != stored[i]->sum)
 			return -EIO;
@@ -367,22 +429,14 @@ int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const 
 
 int aerie_store_load(struct aerie_stored *stored, struct page *page)
 {
-	struct bench *bench;
-	int err;
-
 	if (stored->area)
-		return aerie_store_load_run(&stored, &page, 1);
+		return aerie_store_load_many(&stored, &page, 1);
 	if (!stored->len) {
 		memset64(page_address(page), stored->word, PAGE_WORDS);
 		return 0;
 	}
-	bench = bench_get();
-	compat_zs_read(&zs, pool, stored->handle, bench->buf, stored->len);
-	err = bench_run(bench, page, stored->len);
-	if (!err && bench->req->dlen != PAGE_SIZE)
-		err = -EIO;
-	bench_put(bench);
-	return err ? -EIO : 0;
+	aerie_worth_came_back(1);
+	return unpack(stored, page);
 }
 
 void aerie_store_free(struct aerie_stored *stored)

@@ -22,12 +22,14 @@ void aerie_store_close(void);
 /**
  * aerie_store_page() - store the content of a page
  * @page: it does not change meanwhile
+ * @compress: else only a word repeated is stored
  *
  * Context: may sleep; the store is open.
  * Return: to be given to the two calls below; ERR_PTR() of -E2BIG where it would not take
  * much less memory than it does, -ENOMEM.
  */
-struct aerie_stored *aerie_store_page(struct page *page);
+struct aerie_stored *aerie_store_page(struct page *page, bool compress);
+
 
 /* Read it back. Context: may sleep. Return: 0, -EIO. */
 int aerie_store_load(struct aerie_stored *stored, struct page *page);
@@ -40,11 +42,12 @@ void aerie_store_free(struct aerie_stored *stored);
  * @pages: they do not change meanwhile
  * @stored: set, as many as could be
  * @nr: AERIE_SWAP_RUN at most
+ * @alone: for they do not get smaller; what is beside them is compressed
  *
  * Context: may sleep; share_lock is held. Return: how many, from the first on.
  */
 unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
-			      unsigned int nr);
+			      unsigned int nr, bool alone);
 
 /* Is it compressed, and to go to swap when the next do? It is passed over once. */
 bool aerie_store_moves(struct aerie_stored *stored);
@@ -55,14 +58,14 @@ bool aerie_store_moves(struct aerie_stored *stored);
  */
 unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr);
 
-/* Is it in swap? In the area @id? Right behind another? */
+/* Is it in swap? In the area @id? Not far from another there? */
 bool aerie_store_swapped(const struct aerie_stored *stored);
 bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id);
-bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before);
+bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other);
 
-/* Read back what is in swap, each right behind the one before. As aerie_store_load(). */
-int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
-			 unsigned int nr);
+/* Read back what is in swap, AERIE_SWAP_READ at most. As aerie_store_load(). */
+int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const *pages,
+			  unsigned int nr);
 
 /* How many bytes it takes, without what is known about it. Context: any. */
 unsigned int aerie_store_bytes(const struct aerie_stored *stored);

@@ -9,6 +9,7 @@
  * (spinlock) is for which places are taken; whoever has one taken can rely on its area.
  */
 #include <linux/bitmap.h>
+#include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -16,6 +17,9 @@
 #include <linux/spinlock.h>
 #include "mm/share.h"
 #include "mm/swap.h"
+#include "mm/worth.h"
+
+#define MEASURED	4u	/* reads of a new area, all over it */
 
 struct area {
 	struct file *file;
@@ -91,11 +95,19 @@ bool aerie_swap_has_room(void)
 
 /* ---- Input and output --------------------------------------------------------------- */
 
-int aerie_swap_write(const struct aerie_swap_place *first, struct page *const *pages,
-		     unsigned int nr)
+static struct aerie_swap_part part_of(const struct aerie_swap_place *first, unsigned int nr)
 {
+	return (struct aerie_swap_part){
+		.file = area_of(first)->file, .pos = (u64)first->slot << PAGE_SHIFT, .nr = nr,
+	};
+}
+
+int aerie_swap_write(const struct aerie_swap_place *first, struct page *const *pages,
+		     unsigned int nr, u64 *took)
+{
+	const struct aerie_swap_part part = part_of(first, nr);
 	struct area *area = area_of(first);
-	int err = aerie_swap_io(area->file, (u64)first->slot << PAGE_SHIFT, pages, nr, true);
+	int err = aerie_swap_io(&part, pages, true, took);
 
 	if (err && !area->failed) {
 		pr_warn("swap %pD4 cannot be written (%d): nothing more goes there\n", area->file,
@@ -106,14 +118,70 @@ int aerie_swap_write(const struct aerie_swap_place *first, struct page *const *p
 	return err;
 }
 
-int aerie_swap_read(const struct aerie_swap_place *first, struct page *const *pages,
-		    unsigned int nr)
+static bool is_behind(const struct aerie_swap_place *place, const struct aerie_swap_place *other)
 {
-	return aerie_swap_io(area_of(first)->file, (u64)first->slot << PAGE_SHIFT, pages, nr,
-			     false);
+	return place->area != other->area ? place->area > other->area : place->slot > other->slot;
+}
+
+/* They are few, and mostly in order. */
+static void sort(struct aerie_swap_page *pages, unsigned int nr)
+{
+	unsigned int i, at;
+
+	for (i = 1; i < nr; i++) {
+		struct aerie_swap_page page = pages[i];
+
+		for (at = i; at && is_behind(&pages[at - 1].place, &page.place); at--)
+			pages[at] = pages[at - 1];
+		pages[at] = page;
+	}
+}
+
+int aerie_swap_read(struct aerie_swap_page *pages, unsigned int nr, u64 *took)
+{
+	struct aerie_swap_part parts[AERIE_SWAP_READ];
+	struct page *to[AERIE_SWAP_READ];
+	unsigned int i, nr_parts = 0;
+
+	sort(pages, nr);
+	for (i = 0; i < nr; i++) {
+		to[i] = pages[i].page;
+		if (i && pages[i].place.area == pages[i - 1].place.area &&
+		    pages[i].place.slot == pages[i - 1].place.slot + 1)
+			parts[nr_parts - 1].nr++;
+		else
+			parts[nr_parts++] = part_of(&pages[i].place, 1);
+	}
+	return nr_parts == 1 ? aerie_swap_io(parts, to, false, took) :
+			       aerie_swap_io_read(parts, nr_parts, to, took);
 }
 
 /* ---- Areas -------------------------------------------------------------------------- */
+
+/* How long it takes to read from it is known from the beginning, if it can be read. */
+static void measure(const struct area *area)
+{
+	struct page *pages[AERIE_SWAP_READ];
+	unsigned int nr, i;
+	u64 took;
+
+	for (nr = 0; nr < AERIE_SWAP_READ; nr++) {
+		pages[nr] = alloc_pages(GFP_KERNEL, 0);
+		if (!pages[nr])
+			break;
+	}
+	for (i = 0; nr == AERIE_SWAP_READ && i < MEASURED; i++) {
+		const struct aerie_swap_part part = {
+			.file = area->file, .nr = nr,
+			.pos = (u64)(area->nr - nr) / MEASURED * i << PAGE_SHIFT,
+		};
+
+		if (!aerie_swap_io(&part, pages, false, &took))
+			aerie_worth_took(AERIE_COST_READ, took, nr);
+	}
+	while (nr)
+		__free_pages(pages[--nr], 0);
+}
 
 int aerie_swap_add(struct file *file, u64 bytes, unsigned int id)
 {
@@ -128,6 +196,7 @@ int aerie_swap_add(struct file *file, u64 bytes, unsigned int id)
 		kfree(area);
 		return -ENOMEM;
 	}
+	measure(area);
 	aerie_share_lock();
 	spin_lock(&slots_lock);
 	areas[id] = area;

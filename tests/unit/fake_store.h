@@ -23,6 +23,7 @@ static bool fake_store_full;		/* nothing gets smaller */
 static unsigned long fake_store_refused;	/* pages that did not */
 static long fake_swap_room;		/* pages that may go there */
 static unsigned long fake_swap_reads;	/* of how many pages each */
+static u32 fake_swap_near = ~0u;	/* how far from each other places are read at a time */
 static bool fake_store_broken;		/* nothing can be read back */
 /* Others go on while a page is read back. */
 static void (*fake_store_loading)(void);
@@ -61,9 +62,12 @@ static struct aerie_stored *fake_stored(struct page *page)
 	return stored;
 }
 
-struct aerie_stored *aerie_store_page(struct page *page)
+struct aerie_stored *aerie_store_page(struct page *page, bool compress)
 {
-	struct aerie_stored *stored = fake_store_full ? NULL : fake_stored(page);
+	struct aerie_stored *stored = fake_store_full || !compress ? NULL : fake_stored(page);
+
+	if (!compress)
+		return ERR_PTR(-E2BIG);
 
 	if (!stored) {
 		fake_store_refused += fake_store_full;
@@ -85,7 +89,7 @@ static void fake_swapped(struct aerie_stored *stored)
 bool aerie_swap_has_room(void) { return fake_swap_room > 0; }
 
 unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **stored,
-			      unsigned int nr)
+			      unsigned int nr, bool alone)
 {
 	unsigned int i;
 
@@ -122,13 +126,14 @@ bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
 	return stored->slot;
 }
 
-bool aerie_store_follows(const struct aerie_stored *stored, const struct aerie_stored *before)
+bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other)
 {
-	return stored->slot && before->slot && stored->slot == before->slot + 1;
+	return stored->slot && other->slot &&
+	       abs((int)(stored->slot - other->slot)) <= fake_swap_near;
 }
 
-int aerie_store_load_run(struct aerie_stored *const *stored, struct page *const *pages,
-			 unsigned int nr)
+int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const *pages,
+			  unsigned int nr)
 {
 	unsigned int i;
 

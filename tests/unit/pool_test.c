@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * Whose memory leaves memory, and how much of it: the oldest first, down to limits, not
  * what is reserved, not what does not get smaller; and what becomes of a guest that needs
@@ -291,7 +291,7 @@ static void swap_out(struct aerie_mem *mem)
 {
 	fake_swap_room = 4096;
 	fake_store_full = true;
-	aerie_pool_ask(1024);
+	aerie_pool_ask(resident(mem));
 	EXPECT_EQ(reclaim(), AERIE_RECLAIM_NONE);
 	EXPECT_EQ(resident(mem), 0);
 	EXPECT_EQ(atomic_long_read(&mem->stored), 0);
@@ -359,11 +359,44 @@ TEST(reading_on_and_on_reads_ahead)
 	EXPECT(fake_swap_reads < 100);
 	EXPECT_EQ(atomic_long_read(&a->loaded), 1024);
 
-	/* Not so here and there. */
+	/* What lies far off in swap is left there. */
 	swap_out(a);
+	fake_swap_near = 0;
 	for (i = 0; i < 512; i++)
 		verify(a, i * 613 % 1024, i * 613 % 1024 + 1);
 	EXPECT_EQ(resident(a), 512);
+	fake_swap_near = ~0u;
+	teardown();
+}
+
+/* Pages so far from each other that none is near another. */
+static void verify_few(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1024; i += 64)
+		verify(a, i, i + 1);
+}
+
+TEST(what_is_read_around_is_what_has_been_of_use)
+{
+	unsigned int rounds;
+
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	verify_few();
+	EXPECT_EQ(resident(a), 16 * 8);
+	/* Nobody accesses it. */
+	for (rounds = 0; rounds < 8; rounds++) {
+		swap_out(a);
+		verify_few();
+	}
+	EXPECT_EQ(resident(a), 16);
+	/* Where one is read beside another more is, at once. */
+	verify(a, 1, 9);
+	EXPECT(resident(a) > 16 + 8);
+	verify(a, 0, 1024);
 	teardown();
 }
 

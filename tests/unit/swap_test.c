@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/swap.c
+// sources: kmod/mm/swap.c kmod/mm/worth.c
 /* Places in swap areas: which are given, to whom they go back, and areas that come and go. */
 #include "ktap.h"
 #include "shim.h"
@@ -10,7 +10,7 @@
 
 struct file {
 	u64 pos;
-	unsigned int nr;
+	unsigned int nr, parts;
 	int err;
 };
 
@@ -20,12 +20,45 @@ int shim_fail_alloc;
 void aerie_share_lock(void) { }
 void aerie_share_unlock(void) { }
 
-int aerie_swap_io(struct file *file, u64 pos, struct page *const *pages, unsigned int nr,
-		  bool write)
+int aerie_swap_io(const struct aerie_swap_part *part, struct page *const *pages, bool write,
+		  u64 *took)
 {
-	file->pos = pos;
-	file->nr = nr;
-	return file->err;
+	*took = 1;
+	part->file->pos = part->pos;
+	part->file->nr = part->nr;
+	part->file->parts = 1;
+	return part->file->err;
+}
+
+/* Parts as they were asked for, and the pages for them. */
+static struct aerie_swap_part asked[AERIE_SWAP_READ];
+static struct page *asked_for[AERIE_SWAP_READ];
+static unsigned int nr_asked;
+
+int aerie_swap_io_read(const struct aerie_swap_part *parts, unsigned int nr,
+		       struct page *const *pages, u64 *took)
+{
+	unsigned int i, all = 0;
+
+	*took = 1;
+	for (i = 0; i < nr; i++)
+		all += parts[i].nr;
+	memcpy(asked, parts, nr * sizeof(*parts));
+	memcpy(asked_for, pages, all * sizeof(*pages));
+	nr_asked = nr;
+	return parts[0].file->err;
+}
+
+/* Read @nr places from @place on, into no pages. */
+static int read_run(struct aerie_swap_place place, unsigned int nr)
+{
+	struct aerie_swap_page pages[AERIE_SWAP_READ] = {};
+	unsigned int i;
+	u64 took;
+
+	for (i = 0; i < nr; i++, place.slot++)
+		pages[i].place = place;
+	return aerie_swap_read(pages, nr, &took);
 }
 
 static void give(struct aerie_swap_place place, unsigned int nr)
@@ -87,6 +120,7 @@ TEST(places_are_one_behind_the_other_and_nobody_elses)
 TEST(the_next_area_when_one_is_full_or_closed)
 {
 	struct aerie_swap_place place;
+	u64 took;
 
 	EXPECT_EQ(aerie_swap_add(&first, MIB, 0), 0);
 	EXPECT_EQ(aerie_swap_add(&second, MIB, 5), 0);
@@ -96,11 +130,12 @@ TEST(the_next_area_when_one_is_full_or_closed)
 	aerie_swap_close(0, true);
 	EXPECT_EQ(aerie_swap_take(64, &place), 64);
 	EXPECT_EQ(place.area, 6);
-	EXPECT_EQ(aerie_swap_read(&place, NULL, 64), 0);
-	EXPECT_EQ(second.nr, 64);
+	first.nr = 0;
+	EXPECT_EQ(read_run(place, 16), 0);
+	EXPECT_EQ(second.nr, 16);
 	EXPECT_EQ(first.nr, 0);
 	place.slot += 3;
-	EXPECT_EQ(aerie_swap_write(&place, NULL, 2), 0);
+	EXPECT_EQ(aerie_swap_write(&place, NULL, 2, &took), 0);
 	EXPECT_EQ(second.pos, (u64)place.slot << PAGE_SHIFT);
 	place.slot -= 3;
 	give(place, 64);
@@ -112,14 +147,48 @@ TEST(the_next_area_when_one_is_full_or_closed)
 	EXPECT(aerie_swap_remove(5));
 }
 
+TEST(places_are_read_as_they_lie)
+{
+	static const u32 order[] = { 7, 1, 2, 3, 5, 6, 9 };
+	struct aerie_swap_page pages[ARRAY_SIZE(order)] = {};
+	static char to[ARRAY_SIZE(order)];
+	struct aerie_swap_place place;
+	unsigned int i;
+	u64 took;
+
+	EXPECT_EQ(aerie_swap_add(&first, MIB, 0), 0);
+	EXPECT_EQ(aerie_swap_take(64, &place), 64);
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		pages[i].place = place;
+		pages[i].place.slot += order[i];
+		pages[i].page = (struct page *)&to[i];
+	}
+	EXPECT_EQ(aerie_swap_read(pages, ARRAY_SIZE(order), &took), 0);
+	EXPECT_EQ(nr_asked, 3);
+	EXPECT_EQ(asked[0].pos, (u64)(place.slot + 1) << PAGE_SHIFT);
+	EXPECT_EQ(asked[0].nr, 3);
+	EXPECT_EQ(asked[1].pos, (u64)(place.slot + 5) << PAGE_SHIFT);
+	EXPECT_EQ(asked[1].nr, 3);
+	EXPECT_EQ(asked[2].nr, 1);
+	EXPECT(asked_for[0] == (struct page *)&to[1]);
+	EXPECT(asked_for[5] == (struct page *)&to[0]);
+	EXPECT(asked_for[6] == (struct page *)&to[6]);
+	first.err = -EIO;
+	EXPECT_EQ(aerie_swap_read(pages, ARRAY_SIZE(order), &took), -EIO);
+	first.err = 0;
+	give(place, 64);
+	EXPECT(aerie_swap_remove(0));
+}
+
 TEST(an_area_that_cannot_be_written_is_left_alone)
 {
 	struct aerie_swap_place place;
+	u64 took;
 
 	EXPECT_EQ(aerie_swap_add(&first, MIB, 0), 0);
 	EXPECT_EQ(aerie_swap_take(4, &place), 4);
 	first.err = -EIO;
-	EXPECT_EQ(aerie_swap_write(&place, NULL, 4), -EIO);
+	EXPECT_EQ(aerie_swap_write(&place, NULL, 4, &took), -EIO);
 	give(place, 4);
 	EXPECT(!aerie_swap_has_room());
 	EXPECT_EQ(aerie_swap_take(4, &place), 0);
