@@ -6,7 +6,8 @@
  * keeps them waiting until it is its turn again. So where the scheduler wants the processor it
  * goes on, until its interrupts are on or the moment is over, which a timer sees to; once each
  * time that it is to be preempted, and its time is its own. Not where softirqs wait, nor where the
- * host has no timer that is fine enough.
+ * host has no timer that is fine enough; and not when a vCPU with a reservation has just been woken:
+ * it may be the one that the processor is wanted for.
  */
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
@@ -23,6 +24,13 @@
 static uint grace_us = 50;
 module_param(grace_us, uint, 0644);
 MODULE_PARM_DESC(grace_us, "microseconds that a vCPU with its interrupts off keeps its processor longer, up to 1000 (50)");
+
+static u64 urgent_ns;		/* when such a one was woken last */
+
+void aerie_grace_urgent(u64 now)
+{
+	WRITE_ONCE(urgent_ns, now);
+}
 
 /* That it interrupts the guest is all. */
 static void over(struct aerie_timer *timer)
@@ -52,6 +60,8 @@ bool aerie_grace_given(struct aerie_vcpu *vcpu)
 	if (!ns || !need_resched() || local_softirq_pending() || !irqs_off(vcpu))
 		return false;
 	now = aerie_now_ns();
+	if (now < READ_ONCE(urgent_ns) + GRACE_MAX_US * NSEC_PER_USEC)
+		return false;
 	if (g->until_ns)
 		return now < g->until_ns;
 	if (hrtimer_resolution > ns)

@@ -69,6 +69,8 @@ void aerie_grace_init(struct aerie_vcpu *vcpu);
 void aerie_grace_fini(struct aerie_vcpu *vcpu);
 /* The processor is wanted: may the guest go on for a moment? Asked before each entry. */
 bool aerie_grace_given(struct aerie_vcpu *vcpu);
+/* A vCPU with a reservation has been woken. Context: any. */
+void aerie_grace_urgent(u64 now);
 /* The vCPU is about to be put, and vcpu->sched.grace.until_ns is not 0. Interrupts may be on. */
 void aerie_grace_end(struct aerie_vcpu *vcpu);
 

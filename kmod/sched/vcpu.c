@@ -83,9 +83,15 @@ void aerie_sched_sleep(struct aerie_vcpu *vcpu)
 
 void aerie_sched_wake(struct aerie_vcpu *vcpu)
 {
+	u64 now;
+
 	/* Of several the first, but for those that come at the same time. */
-	if (READ_ONCE(vcpu->resting) && !READ_ONCE(vcpu->sched.woken_ns))
-		WRITE_ONCE(vcpu->sched.woken_ns, aerie_now_ns());
+	if (!READ_ONCE(vcpu->resting) || READ_ONCE(vcpu->sched.woken_ns))
+		return;
+	now = aerie_now_ns();
+	WRITE_ONCE(vcpu->sched.woken_ns, now);
+	if (unlikely(READ_ONCE(vcpu->vm->sched.config.budget_ns)))
+		aerie_grace_urgent(now);
 }
 
 void aerie_sched_awake(struct aerie_vcpu *vcpu)

@@ -620,6 +620,12 @@ static inline void time64_to_tm(time64_t t, int offset, struct tm *tm)
 }
 
 struct hrtimer { ktime_t expires; };
+extern unsigned int hrtimer_resolution;
+/* What a test says: whether the scheduler wants the processor, and which softirqs wait. */
+extern bool shim_need_resched;
+extern unsigned int shim_softirqs;
+#define need_resched()		shim_need_resched
+#define local_softirq_pending()	shim_softirqs
 struct kref { int n; };
 struct dentry;
 struct file;

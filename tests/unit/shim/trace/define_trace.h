@@ -1,0 +1,1 @@
+/* Nothing: see linux/tracepoint.h. */
