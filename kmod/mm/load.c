@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Content that is stored comes back: what somebody needs, and of what is in swap what lies
- * around it, where pages nearby have been read lately.
+ * around it, as far as that turns out to be of use.
  *
  * Who has marked a slot BUSY has what it names for itself, and may take its time. Others wait
  * for the slot to change. Who brings something back while processors may still have the
