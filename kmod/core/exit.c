@@ -41,15 +41,14 @@ static enum aerie_next exit_hlt(struct aerie_vcpu *vcpu, struct aerie_exit *exit
 	if (vcpu->pv.eoi_offer && aerie_pv_eoi_settle(vcpu))
 		return AERIE_NEXT_FAULT;
 	aerie_skip(vcpu, exit->insn_len);
-	vcpu->check_events = true;
-	vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
 	/* With TF set the #DB behind the HLT wakes at once. */
-	if (aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_TF || aerie_event_wakes(vcpu)) {
+	if (aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_TF) {
 		WRITE_ONCE(vcpu->pv_kicked, false);
-		return AERIE_NEXT_ENTER;
+		vcpu->check_events = true;
+	} else {
+		insn_hlt(vcpu);
 	}
-	vcpu->mp_state = AERIE_MP_HALTED;
-	return AERIE_NEXT_HALT;
+	return vcpu->mp_state == AERIE_MP_RUNNING ? AERIE_NEXT_ENTER : AERIE_NEXT_HALT;
 }
 
 static enum aerie_next exit_rdmsr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)

@@ -206,12 +206,10 @@ enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
 			return AERIE_FAST_DONE;
 		break;
 	case AERIE_EXIT_HLT:
-		/* One that does not wait. */
-		vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
-		if (!aerie_event_wakes(vcpu))
+		/* What would end it depends on what is in service. */
+		if (vcpu->pv.eoi_offer && unlikely(aerie_pv_eoi_settle(vcpu)))
 			return AERIE_FAST_NO;
-		WRITE_ONCE(vcpu->pv_kicked, false);
-		vcpu->check_events = true;
+		insn_hlt(vcpu);
 		return AERIE_FAST_DONE;
 	case AERIE_EXIT_INVD:		/* guest caches are the host's: nothing to do */
 	case AERIE_EXIT_WBINVD:

@@ -47,6 +47,17 @@ static __always_inline int insn_wrmsr(struct aerie_vcpu *vcpu)
 	return aerie_msr_write(vcpu, vcpu->regs[AERIE_REG_RCX], vcpu->msr_val);
 }
 
+/* The vCPU runs on where something waits for it, else it is halted. */
+static __always_inline void insn_hlt(struct aerie_vcpu *vcpu)
+{
+	vcpu->halt_if = aerie_reg_read(vcpu, AERIE_REG_RFLAGS) & X86_EFLAGS_IF;
+	vcpu->check_events = true;
+	if (aerie_event_wakes(vcpu))
+		WRITE_ONCE(vcpu->pv_kicked, false);
+	else
+		vcpu->mp_state = AERIE_MP_HALTED;
+}
+
 /* KVM's hypercall ABI. */
 static __always_inline void insn_hypercall(struct aerie_vcpu *vcpu)
 {

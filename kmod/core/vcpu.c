@@ -346,7 +346,10 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 		irqs_on = exit.done;
 		if (exit.done) {
 			local_irq_enable();
-			continue;
+			if (likely(vcpu->mp_state == AERIE_MP_RUNNING))
+				continue;
+			next = AERIE_NEXT_HALT;
+			break;
 		}
 		trace_aerie_exit(vcpu, exit.kind, exit.hw_reason, exit.hw_qual);
 		irqs_on = !(AERIE_EXITS_IRQOFF & BIT_ULL(exit.kind));
