@@ -65,6 +65,7 @@ MODULE_PARM_DESC(share_split, "of the 512 pages in 2 MiB, how many have to be du
 #define SAMPLE_STEP	43u	/* words: one a 344 bytes, each time at another offset */
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define VAGUE_SLOTS	1024u
+#define LARGE_CHANGED	16u	/* pages, so many as a frame of 2 MiB that has been written to */
 
 struct aerie_group {
 	struct list_head node;
@@ -108,6 +109,7 @@ static u64 vague[VAGUE_SLOTS];		/* hashes of samples that differing pages have h
 static struct aerie_mem *at_mem;	/* where the pass is; NULL: at its start */
 static gfn_t at_gfn;
 static unsigned int pass;
+static unsigned long pass_looked, pass_changed;	/* pages, of the pass */
 
 /* ---- Groups and members ---------------------------------------------------------- */
 
@@ -491,8 +493,10 @@ static void small_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 {
 	switch (aerie_map_look(mem, leaf, flush)) {
 	case AERIE_SEEN_WRITTEN:
+		pass_changed++;
 		return;
 	case AERIE_SEEN_STILL:
+		pass_changed++;
 		if (page_count(leaf->page) != 1)
 			return;
 		page_rehash(mem, leaf->page);
@@ -552,6 +556,8 @@ static bool large_look(struct aerie_mem *mem, struct aerie_leaf *leaf, bool *flu
 	enum aerie_seen seen = aerie_map_look(mem, leaf, flush);
 	unsigned int i, found = 0;
 
+	if (seen != AERIE_SEEN_HASHED)
+		pass_changed += LARGE_CHANGED;
 	if (seen == AERIE_SEEN_WRITTEN)
 		return pass % PROBE_PASSES == 0 && large_probe(mem, leaf) &&
 		       !aerie_map_split(mem, leaf);
@@ -586,6 +592,8 @@ static bool collect(void)
 		at_mem = list_first_entry(&mems, struct aerie_mem, share_node);
 		at_gfn = 0;
 		pass++;
+		pass_looked = 0;
+		pass_changed = 0;
 	}
 	more = aerie_map_next(at_mem, at_gfn, &leaf);
 	while (more && looked < BATCH_LEAVES && nr_twins + 2 <= BATCH_TWINS) {
@@ -602,6 +610,7 @@ static bool collect(void)
 		if (looked % RESCHED_PAGES == 0)
 			cond_resched();
 	}
+	pass_looked += looked;
 	if (flush)
 		aerie_mem_flush(at_mem);
 	if (!looked) {
@@ -902,6 +911,13 @@ static bool batch(bool (*collect_some)(void))
 bool aerie_share_batch(void)
 {
 	return batch(collect);
+}
+
+void aerie_share_seen(unsigned long *looked, unsigned long *changed)
+{
+	lockdep_assert_held(&share_lock);
+	*looked = pass_looked;
+	*changed = pass_changed;
 }
 
 bool aerie_share_told_batch(void)

@@ -4,8 +4,8 @@
  *
  * After each batch it sleeps for as long as makes its part of the time so small. Waiting
  * for grace periods is sleep, too. A pass over all memory begins a second after the one
- * before at the earliest: what is written more often is not worth sharing, and where
- * nothing changes nothing is to be done. Batches of what has been told go before the others,
+ * before at the earliest, for what is written more often is not worth sharing; and later where
+ * it would look at much of which little changes. Batches of what has been told go before the others,
  * and go on between passes; as each takes grace periods and flushes, they are put off a
  * little for more to be told.
  */
@@ -19,6 +19,9 @@
 #include "mm/share.h"
 
 #define PASS_NS		NSEC_PER_SEC
+#define PASS_CHEAP	4096ul	/* pages: to look at them is next to nothing */
+#define PASS_PART	32ul	/* one page in so many has changed: much */
+#define PASS_REST_MAX	16ul	/* times PASS_NS */
 #define TOLD_NS		(20 * NSEC_PER_MSEC)
 
 static unsigned int budget = 5;
@@ -84,6 +87,15 @@ static void rest(u64 next, unsigned int percent)
 		rest_until(ktime_get_ns() + TOLD_NS, percent, false);
 }
 
+/* From the beginning of a pass to that of the next one. */
+static u64 pass_ns(void)
+{
+	unsigned long looked, changed;
+
+	aerie_share_seen(&looked, &changed);
+	return PASS_NS * clamp(looked / (PASS_CHEAP + PASS_PART * changed), 1ul, PASS_REST_MAX);
+}
+
 static int share_run(void *unused)
 {
 	u64 next = 0;		/* when the pass may go on, or a new one begin */
@@ -103,7 +115,7 @@ static int share_run(void *unused)
 			pass = pass ?: start;
 			next = 0;
 			if (!aerie_share_batch()) {
-				next = pass + PASS_NS;
+				next = pass + pass_ns();
 				pass = 0;
 			}
 		}

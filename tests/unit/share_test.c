@@ -551,6 +551,17 @@ static void put_pattern(struct vm *vm, gpa_t gpa, unsigned int kind)
 	memcpy(vm->model + gpa, page, PAGE_SIZE);
 }
 
+/* What the last pass found changed. It looked at least at as much. */
+#define EXPECT_SEEN(nr) do {						\
+	unsigned long looked, changed;					\
+									\
+	aerie_share_lock();						\
+	aerie_share_seen(&looked, &changed);				\
+	aerie_share_unlock();						\
+	EXPECT_EQ(changed, nr);						\
+	EXPECT(looked >= changed);					\
+} while (0)
+
 TEST(equal_pages_become_one)
 {
 	unsigned int i;
@@ -583,6 +594,7 @@ TEST(equal_pages_become_one)
 	i = atomic_long_read(&vms[0].mem.hashed);
 	passes(4);
 	EXPECT_EQ(atomic_long_read(&vms[0].mem.hashed), i);
+	EXPECT_SEEN(0);
 	/* A write is of one VM alone. */
 	EXPECT_EQ(aerie_mem_write(&vms[0].mem, 8, &one, 8, GFP_KERNEL), 0);
 	memcpy(vms[0].model + 8, &one, 8);
@@ -592,8 +604,11 @@ TEST(equal_pages_become_one)
 	verify(&vms[1]);
 	/* Unpinned for writing it would be shared again. */
 	put_pattern(&vms[0], 0, 1);
-	passes(4);
+	passes(1);
+	EXPECT_SEEN(1);
+	passes(3);
 	EXPECT_EQ(atomic_long_read(&vms[0].mem.shared), 8);
+	EXPECT_SEEN(0);
 	teardown();
 }
 
