@@ -12,6 +12,7 @@
 #include <uapi/linux/kvm_para.h>
 
 #include "backend.h"
+#include "core/core.h"
 #include "core/policy.h"
 
 static __always_inline void insn_cpuid(struct aerie_vcpu *vcpu)
