@@ -7,7 +7,8 @@
  * goes on, until its interrupts are on or the moment is over, which a timer sees to; once each
  * time that it is to be preempted, and its time is its own. Not where softirqs wait, nor where the
  * host has no timer that is fine enough; and not when a vCPU with a reservation has just been woken:
- * it may be the one that the processor is wanted for.
+ * it may be the one that the processor is wanted for. A guest that has used up a moment, and the
+ * one after it, as one does that never has its interrupts on, goes without more and more often.
  */
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
@@ -20,6 +21,7 @@
 #include "trace.h"
 
 #define GRACE_MAX_US	1000u
+#define WASTED_MAX	6u	/* goes without 2 to that less one */
 
 static uint grace_us = 50;
 module_param(grace_us, uint, 0644);
@@ -66,6 +68,10 @@ bool aerie_grace_given(struct aerie_vcpu *vcpu)
 		return now < g->until_ns;
 	if (hrtimer_resolution > ns)
 		return false;
+	if (g->without) {
+		g->without--;
+		return false;
+	}
 	g->since_ns = now;
 	g->until_ns = now + ns;
 	g->given++;
@@ -76,8 +82,11 @@ bool aerie_grace_given(struct aerie_vcpu *vcpu)
 void aerie_grace_end(struct aerie_vcpu *vcpu)
 {
 	struct aerie_grace *g = &vcpu->sched.grace;
+	u64 now = aerie_now_ns();
 
 	aerie_timer_disarm(&g->timer);
-	trace_aerie_grace(vcpu, aerie_now_ns() - g->since_ns);
+	trace_aerie_grace(vcpu, now - g->since_ns);
+	g->wasted = now < g->until_ns ? 0 : min(g->wasted + 1, WASTED_MAX);
+	g->without = BIT(g->wasted) - 1;
 	g->until_ns = 0;
 }

@@ -47,6 +47,8 @@ struct aerie_grace {
 	struct aerie_timer timer;
 	u64 since_ns, until_ns;	/* until_ns is 0 where there is none */
 	u64 given;		/* times */
+	unsigned int wasted;	/* the last so many were used up */
+	unsigned int without;	/* the next so many are not given */
 };
 
 /* A VM's cap, as a time: see cap.c. */

@@ -46,13 +46,47 @@ TEST(it_is_given_once_and_for_so_long)
 	EXPECT_EQ(armed, now + 50 * US);
 	now += 49 * US;
 	EXPECT(aerie_grace_given(&vcpu));
-	now += 1 * US;
-	EXPECT(!aerie_grace_given(&vcpu));
-	EXPECT_EQ(vcpu.sched.grace.given, 1);
 	aerie_grace_end(&vcpu);
 	EXPECT_EQ(armed, 0);
+	EXPECT_EQ(vcpu.sched.grace.given, 1);
 	EXPECT(aerie_grace_given(&vcpu));
 	EXPECT_EQ(vcpu.sched.grace.given, 2);
+}
+
+/* A turn, at whose end it would use up a moment. Was it given one? */
+static bool used_up(void)
+{
+	if (!aerie_grace_given(&vcpu))
+		return false;
+	now += 50 * US;
+	EXPECT(!aerie_grace_given(&vcpu));
+	aerie_grace_end(&vcpu);
+	return true;
+}
+
+TEST(who_uses_it_up_goes_without)
+{
+	unsigned int i, given = 0;
+
+	setup();
+	EXPECT(used_up());
+	EXPECT(!used_up());
+	EXPECT(used_up());
+	for (i = 0; i < 3; i++)
+		EXPECT(!used_up());
+	EXPECT(used_up());
+	for (i = 0; i < 6400; i++)
+		given += used_up();
+	EXPECT(given >= 100 && given < 110);
+	/* One that ends by itself, and all is forgotten. */
+	while (!aerie_grace_given(&vcpu))
+		;
+	aerie_grace_end(&vcpu);
+	EXPECT(aerie_grace_given(&vcpu));
+	aerie_grace_end(&vcpu);
+	EXPECT(used_up());
+	EXPECT(!used_up());
+	EXPECT(used_up());
 }
 
 TEST(it_ends_when_interrupts_are_on)
