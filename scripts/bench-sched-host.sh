@@ -6,6 +6,7 @@
 #	ran SIDE GUEST NANOSECONDS		of processors, for its vCPUs
 #	idle SIDE GUESTS NANOSECONDS SECONDS	that the host was not idle, of so many
 #	linux SIDE VCPUS LOCKS			whose figures follow, spin or help
+#	full SIDE TASK NANOSECONDS		of processors, for a vCPU, or for the host's work
 set -e
 
 kvm_on() {
@@ -15,7 +16,8 @@ kvm_off() {
 	rmmod "$(kvm_module)" kvm
 }
 aerie_on() {
-	modprobe aerie share_percent=0
+	# shellcheck disable=SC2086 # words on purpose
+	modprobe aerie share_percent=0 $module_args
 }
 aerie_off() {
 	rmmod aerie
@@ -116,6 +118,37 @@ part_fair() {
 	else
 		fair aerie
 	fi
+}
+
+# ---- As many vCPUs as processors, $full being theirs; and work of the host -----------------
+
+# Of all that has run for a millisecond: what serves KVM's devices has not.
+full_ran() {
+	local t
+
+	for t in "$@"; do
+		awk -v t="${t##*/}" '$1 > 1e6 { printf "%s %.0f\n", t, $1 }' "$t/schedstat"
+	done
+}
+part_full() {
+	local vcpus work before after tasks
+
+	vcpus=$(nproc)
+	guest full 16 irq_off_loop ""
+	until_true said full spinning
+	while :; do :; done &
+	work=$!
+	# shellcheck disable=SC2046 # words on purpose
+	tasks=("/proc/$work" $(threads full))
+	sleep 3
+	before=$(full_ran "${tasks[@]}")
+	sleep "$seconds"
+	after=$(full_ran "${tasks[@]}")
+	awk -v side="$side" '!($1 in had) { had[$1] = $2; next }
+		{ printf "full %s %d %.0f\n", side, $1, $2 - had[$1] }' <<<"$before"$'\n'"$after"
+	kill $work
+	wait $work 2>/dev/null || true
+	stop full
 }
 
 # ---- Interrupts between vCPUs ---------------------------------------------------------------
@@ -286,6 +319,8 @@ part_linux() {
 }
 
 rmmod aerie
+# With whatever is started here.
+[ -z "$processors" ] || taskset -p -c "$processors" $$ >/dev/null
 # What the host does after its boot is nobody's.
 sleep 10
 for side in kvm aerie; do

@@ -32,7 +32,7 @@ def show(found):
     print(f"  {'':<{width}}{'aerie':>11}{'peer':>11}{'ratio':>7}{'goal':>11}  unit, peer")
     for e in found:
         verdict = "  worse" if worse(e) else "  misses" if missed(e) else ""
-        ratio = f"{e['aerie'] / e['peer_value']:.2f}" if e["peer_value"] else "-"
+        ratio = number(e["aerie"] / e["peer_value"]) if e["peer_value"] else "-"
         print(f"  {e['name']:<{width}}{number(e['aerie']):>11}{number(e['peer_value']):>11}"
               f"{ratio:>7}{number(e['goal']):>11}  {e['unit']}, {e['peer']}{verdict}")
 
