@@ -11,10 +11,14 @@ echo "TAP version 13"
 echo "1..$#"
 log=$(mktemp) || exit 1
 trap 'rm -f "$log" "$log.status"' EXIT
+# Hundredths of seconds that the processors had nothing to do in.
+idle() {
+	awk '{ printf "%.0f\n", $2 * 100 }' /proc/uptime
+}
 for test; do
 	n=$((n + 1))
 	echo "# selftests: aerie: $test"
-	started=$(date +%s)
+	started=$(date +%s) rested=$(idle)
 	# Line by line, so that of a test that hangs the host one sees how far it came.
 	{
 		(cd "$(dirname "$test")" && exec timeout "$timeout" "./${test##*/}") 2>&1 </dev/null
@@ -23,7 +27,7 @@ for test; do
 		echo "# $line"
 	done
 	status=$(cat "$log.status")
-	echo "# $(($(date +%s) - started)) s"
+	echo "# $(($(date +%s) - started)) s, processors idle for $((($(idle) - rested) / 100)) s"
 	case $status in
 	0) passed=$((passed + 1)); echo "ok $n selftests: aerie: $test" ;;
 	4) skipped=$((skipped + 1))
