@@ -21,7 +21,7 @@ bool aerie_share_idle(void);
  */
 bool aerie_share_batch(void);
 
-/* Of the pass under way, or the last one: pages, and those that have changed from the one before. */
+/* Of the pass under way, or the last one: pages, those that have changed since the one before. */
 void aerie_share_seen(unsigned long *looked, unsigned long *changed);
 
 /* The same of what has been told. Return: false where nothing is left of it. */

@@ -5,9 +5,9 @@
  * After each batch it sleeps for as long as makes its part of the time so small. Waiting
  * for grace periods is sleep, too. A pass over all memory begins a second after the one
  * before at the earliest, for what is written more often is not worth sharing; and later where
- * it would look at much of which little changes. Batches of what has been told go before the others,
- * and go on between passes; as each takes grace periods and flushes, they are put off a
- * little for more to be told.
+ * it would look at much of which little changes. Batches of what has been told go before the
+ * others, and go on between passes; as each takes grace periods and flushes, they are put off
+ * a little for more to be told.
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>

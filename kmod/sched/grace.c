@@ -21,7 +21,7 @@
 #include "trace.h"
 
 #define GRACE_MAX_US	1000u
-#define WASTED_MAX	6u	/* goes without 2 to that less one */
+#define WASTED_MAX	6u	/* without 2 to the power of that, less one, at most */
 
 static uint grace_us = 50;
 module_param(grace_us, uint, 0644);
