@@ -2,7 +2,7 @@
 /*
  * What instructions do that exit and touch nothing but registers: for fast.c and
  * exit.c. The registers named here are switched by entry and exit, so they are
- * always current in vcpu->regs and always written back.
+ * always current in vcpu->regs and always written back; RFLAGS is asked for.
  */
 #ifndef AERIE_CORE_INSN_H
 #define AERIE_CORE_INSN_H
