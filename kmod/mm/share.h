@@ -3,6 +3,7 @@
 #ifndef AERIE_MM_SHARE_H
 #define AERIE_MM_SHARE_H
 
+#include <linux/minmax.h>
 #include "mm/mm.h"
 
 /* share_lock: maps stay, no batch is under way. */
@@ -23,6 +24,15 @@ bool aerie_share_batch(void);
 
 /* Of the pass under way, or the last one: pages, those that have changed since the one before. */
 void aerie_share_seen(unsigned long *looked, unsigned long *changed);
+
+/*
+ * Seconds from the beginning of a pass that has seen so much to that of the next, 1 to 16: to
+ * look at few pages is next to nothing, and where one in 32 has changed there is much to find.
+ */
+static inline unsigned long aerie_share_pace(unsigned long looked, unsigned long changed)
+{
+	return clamp(looked / (4096 + 32 * changed), 1ul, 16ul);
+}
 
 /* The same of what has been told. Return: false where nothing is left of it. */
 bool aerie_share_told_batch(void);

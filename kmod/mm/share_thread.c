@@ -5,7 +5,7 @@
  * After each batch it sleeps for as long as makes its part of the time so small. Waiting
  * for grace periods is sleep, too. A pass over all memory begins a second after the one
  * before at the earliest, for what is written more often is not worth sharing; and later where
- * it would look at much of which little changes. Batches of what has been told go before the
+ * it would look at much of which little changes, but for another budget. Batches of what has been told go before the
  * others, and go on between passes; as each takes grace periods and flushes, they are put off
  * a little for more to be told.
  */
@@ -18,10 +18,6 @@
 #include <linux/wait.h>
 #include "mm/share.h"
 
-#define PASS_NS		NSEC_PER_SEC
-#define PASS_CHEAP	4096ul	/* pages: to look at them is next to nothing */
-#define PASS_PART	32ul	/* one page in so many has changed: much */
-#define PASS_REST_MAX	16ul	/* times PASS_NS */
 #define TOLD_NS		(20 * NSEC_PER_MSEC)
 
 static unsigned int budget = 5;
@@ -93,7 +89,7 @@ static u64 pass_ns(void)
 	unsigned long looked, changed;
 
 	aerie_share_seen(&looked, &changed);
-	return PASS_NS * clamp(looked / (PASS_CHEAP + PASS_PART * changed), 1ul, PASS_REST_MAX);
+	return NSEC_PER_SEC * aerie_share_pace(looked, changed);
 }
 
 static int share_run(void *unused)
@@ -124,6 +120,8 @@ static int share_run(void *unused)
 		used = current->se.sum_exec_runtime - used;
 		rest_until(start + div_u64(used * 100, percent), percent, false);
 		rest(next, percent);
+		if (READ_ONCE(budget) != percent)
+			next = 0;
 	}
 	return 0;
 }

@@ -13,12 +13,13 @@ v=$(vm life)
 exits() {
 	field "$v" exits
 }
-cpu_ticks() {
-	ticks=0
+# How often its vCPUs have been given a processor.
+turns() {
+	sum=0
 	for tid in $(aerie show "$v" | awk '$1 == "VCPU" { t = 1; next } !NF { t = 0 } t { print $2 }'); do
-		ticks=$((ticks + $(cut -d' ' -f14 "/proc/$tid/stat") + $(cut -d' ' -f15 "/proc/$tid/stat")))
+		sum=$((sum + $(cut -d' ' -f3 "/proc/$tid/schedstat")))
 	done
-	echo "$ticks"
+	echo "$sum"
 }
 count() {
 	grep -cF "$1" "$SCRATCH/$v.log"
@@ -64,9 +65,10 @@ check "and what came after" grep -qF "sum 42" "$SCRATCH/late"
 check "pause" aerie pause -q "$v"
 check "it is paused" is_state "$v" paused
 check "a paused VM has no exits" same_exits
-ticks=$(cpu_ticks)
+turns=$(turns)
 sleep 1
-check "and takes no processor time" [ "$(cpu_ticks)" = "$ticks" ]
+# Of each of the two vCPUs a timer may end meanwhile, which is noticed once.
+check "and takes no processor time" [ "$(turns)" -le $((turns + 2)) ]
 check "resume" aerie resume -q "$v"
 # shellcheck disable=SC2016
 tell "$v" 'echo "still $((6 * 7)) here"'

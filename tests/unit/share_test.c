@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/share_figures.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -561,6 +561,19 @@ static void put_pattern(struct vm *vm, gpa_t gpa, unsigned int kind)
 	EXPECT_EQ(changed, nr);						\
 	EXPECT(looked >= changed);					\
 } while (0)
+
+TEST(passes_are_further_apart_where_little_changes)
+{
+	EXPECT_EQ(aerie_share_pace(0, 0), 1);
+	EXPECT_EQ(aerie_share_pace(4096, 0), 1);
+	EXPECT_EQ(aerie_share_pace(8192, 0), 2);
+	EXPECT_EQ(aerie_share_pace(32768, 0), 8);
+	EXPECT_EQ(aerie_share_pace(32768, 128), 4);
+	EXPECT_EQ(aerie_share_pace(32768, 1024), 1);
+	EXPECT_EQ(aerie_share_pace(1ul << 30, 0), 16);
+	EXPECT_EQ(aerie_share_pace(1ul << 30, 1ul << 25), 1);
+	EXPECT_EQ(aerie_share_pace(1ul << 30, 1ul << 30), 1);
+}
 
 TEST(equal_pages_become_one)
 {
