@@ -208,6 +208,7 @@ struct aerie_vcpu {
 	struct aerie_vcpu_stats *stats;	/* [c] */
 	u64 cpu_base_ns;		/* its thread's processor time at the VM's last start */
 	unsigned long last_put;		/* [t] jiffies */
+	u32 softirqs_left;		/* [t] that waited when it was loaded: ksoftirqd's */
 
 	void (*call_fn)(struct aerie_vcpu *vcpu, void *arg);	/* vm->call_lock */
 	void *call_arg;

@@ -3,6 +3,8 @@
 #ifndef AERIE_CORE_CORE_H
 #define AERIE_CORE_CORE_H
 
+#include <linux/interrupt.h>
+
 #include "backend.h"
 #include "emul/emul.h"
 
@@ -45,6 +47,11 @@ void aerie_vcpu_stop(struct aerie_vcpu *vcpu);
 /* No kick is on its way any more, though one may be arriving: RCU waits for that. */
 void aerie_vcpu_kicks_sent(struct aerie_vcpu *vcpu);
 void aerie_vcpu_free(struct aerie_vcpu *vcpu);
+/* There are softirqs that run when the vCPU is put. Others wait for ksoftirqd's turn. Loaded. */
+static inline bool aerie_softirqs_wait(const struct aerie_vcpu *vcpu)
+{
+	return local_softirq_pending() & ~vcpu->softirqs_left;
+}
 /* INIT or power-on state; neither voids what the local APIC has taken. Context: loaded. */
 void aerie_vcpu_reset(struct aerie_vcpu *vcpu, bool init);
 

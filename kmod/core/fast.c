@@ -42,7 +42,7 @@ static __always_inline bool waits(struct aerie_vcpu *vcpu)
 /* The same of one that may have woken threads. */
 static __always_inline bool waits_or_woke(struct aerie_vcpu *vcpu)
 {
-	return waits(vcpu) || need_resched() || local_softirq_pending();
+	return waits(vcpu) || need_resched() || aerie_softirqs_wait(vcpu);
 }
 
 /* A MOV that is all there is to it; LOCK and REP have no business here. */

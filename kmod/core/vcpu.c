@@ -30,7 +30,8 @@
  * next entry exit at once and is served then.
  *
  * Once a tick, and whenever the scheduler or a softirq asks, the vCPU is put:
- * that is also what tells RCU that this processor passes quiescent states.
+ * that is also what tells RCU that this processor passes quiescent states. Softirqs
+ * that wait all the same were left to ksoftirqd, a thread that has its turn as others do.
  */
 #include <linux/kthread.h>
 #include <linux/interrupt.h>
@@ -107,6 +108,7 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_LOADED);
 	vcpu->stats->loads++;
 	vcpu->last_put = jiffies;
+	vcpu->softirqs_left = local_softirq_pending();
 	vcpu->check_events = true;
 	return true;
 }
@@ -277,7 +279,7 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 /* Somebody else wants the processor, and the guest is in nothing that should end first. */
 static bool vcpu_must_put(struct aerie_vcpu *vcpu)
 {
-	return (need_resched() || local_softirq_pending() || vcpu->last_put != jiffies) &&
+	return (need_resched() || aerie_softirqs_wait(vcpu) || vcpu->last_put != jiffies) &&
 	       !aerie_grace_given(vcpu);
 }
 
