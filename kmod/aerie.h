@@ -89,6 +89,7 @@ enum aerie_request {
 	AERIE_REQ_CLOCK,	/* rewrite the kvmclock page */
 	AERIE_REQ_STEAL,	/* tell the guest of its steal time */
 	AERIE_REQ_YIELD,	/* let vcpu->yield_to run first */
+	AERIE_REQ_SPIN,		/* look whether the vCPU spins */
 	AERIE_REQ_CALL,		/* run vcpu->call with the vCPU loaded */
 	AERIE_REQ_UNRESERVE,	/* leave SCHED_DEADLINE */
 	AERIE_REQ_PARK,		/* VM state changed: leave the run loop and look */

@@ -178,6 +178,7 @@ struct aerie_backend {
 	size_t vcpu_size;		/* bytes of the one that starts with aerie_vcpu */
 	const struct aerie_pte_ops *pte_ops;	/* set by setup */
 	u64 caps;				/* AERIE_CAP_*, set by setup */
+	bool pause_exits;		/* of a loop that spins; set by setup */
 
 	/* [S] Does the processor have it, on, and complete? 0 or an error and why. */
 	int (*probe)(struct aerie_why *why);

@@ -22,6 +22,7 @@
 
 #define FETCH_WALKS	8
 #define FETCH_LEVELS	5
+#define PAUSE_BYTES	32ul	/* that a loop which spins is long, at most */
 
 /* A translation of a page of code, and all that it was made from. */
 struct fetch_walk {
@@ -153,4 +154,25 @@ const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct 
 	fetch->bytes[0] = READ_ONCE(*(const u64 *)(code + off));
 	fetch->bytes[1] = READ_ONCE(*(const u64 *)(code + off + 8));
 	return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+}
+
+bool aerie_fetch_pauses(struct aerie_vcpu *vcpu)
+{
+	u64 rip = aerie_reg_read(vcpu, AERIE_REG_RIP);
+	unsigned long flags, off = rip & (PAGE_SIZE - 1), at, end;
+	struct aerie_segment cs;
+	const u8 *code;
+	bool found = false;
+
+	aerie_backend->seg_get(vcpu, AERIE_SEG_CS, &cs);
+	if (!(vcpu->efer & EFER_LMA) || !(cs.attr & AERIE_SEG_L) || aerie_backend->cpl(vcpu))
+		return false;
+	at = off < PAUSE_BYTES ? 0 : off - PAUSE_BYTES;
+	end = min(off + PAUSE_BYTES, PAGE_SIZE - 1);
+	local_irq_save(flags);
+	code = code_page(vcpu, rip, false);
+	for (; code && at < end && !found; at++)
+		found = code[at] == 0xf3 && code[at + 1] == 0x90;
+	local_irq_restore(flags);
+	return found;
 }

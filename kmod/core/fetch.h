@@ -19,4 +19,13 @@ void aerie_fetch_destroy(struct aerie_vcpu *vcpu);
  */
 const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct aerie_exit *exit);
 
+/**
+ * aerie_fetch_pauses() - is the vCPU where something is waited for?
+ * @vcpu: the vCPU, loaded
+ *
+ * Context: own thread. Return: true where it is in the kernel, and a PAUSE is close to RIP in
+ * the same page of 64-bit code.
+ */
+bool aerie_fetch_pauses(struct aerie_vcpu *vcpu);
+
 #endif

@@ -110,6 +110,7 @@ static bool vcpu_load(struct aerie_vcpu *vcpu)
 	vcpu->last_put = jiffies;
 	vcpu->softirqs_left = local_softirq_pending();
 	vcpu->check_events = true;
+	aerie_spin_load(vcpu);
 	return true;
 }
 
@@ -117,6 +118,7 @@ static void vcpu_put(struct aerie_vcpu *vcpu)
 {
 	if (unlikely(vcpu->sched.grace.until_ns))
 		aerie_grace_end(vcpu);
+	aerie_spin_put(vcpu);
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
 	aerie_dr_put(vcpu);
 	aerie_backend->vcpu_put(vcpu);
@@ -272,6 +274,9 @@ static enum aerie_next vcpu_serve(struct aerie_vcpu *vcpu)
 		return AERIE_NEXT_FAULT;
 	}
 	if (test_and_clear_bit(AERIE_REQ_YIELD, &vcpu->requests))
+		return AERIE_NEXT_YIELD;
+	if (test_and_clear_bit(AERIE_REQ_SPIN, &vcpu->requests) &&
+	    aerie_spin_look(vcpu, aerie_reg_read(vcpu, AERIE_REG_RIP), aerie_fetch_pauses(vcpu)))
 		return AERIE_NEXT_YIELD;
 	return vcpu->mp_state == AERIE_MP_RUNNING ? AERIE_NEXT_ENTER : AERIE_NEXT_HALT;
 }
@@ -499,7 +504,9 @@ static int vcpu_thread(void *arg)
 			aerie_sched_enter(vcpu, AERIE_SCHED_RUN);
 			break;
 		case AERIE_NEXT_YIELD:
+			aerie_pv_leave(vcpu);
 			aerie_sched_yield(vcpu, vcpu->yield_to);
+			aerie_pv_return(vcpu);
 			vcpu->yield_to = 0;
 			break;
 		case AERIE_NEXT_PUT:
@@ -553,6 +560,7 @@ struct aerie_vcpu *aerie_vcpu_create(struct aerie_vm *vm, u32 id)
 	if (!vcpu->stats)
 		goto err_free;
 	aerie_grace_init(vcpu);
+	aerie_spin_init(vcpu);
 	err = aerie_fpu_create(vcpu);
 	if (err)
 		goto err_stats;
@@ -609,6 +617,7 @@ void aerie_vcpu_free(struct aerie_vcpu *vcpu)
 	aerie_fetch_destroy(vcpu);
 	put_task_struct(vcpu->task);
 	aerie_grace_fini(vcpu);
+	aerie_spin_fini(vcpu);
 	aerie_fpu_destroy(vcpu);
 	kfree(vcpu->stats);
 	kfree(vcpu);

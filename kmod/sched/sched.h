@@ -74,6 +74,24 @@ void aerie_grace_urgent(u64 now);
 /* The vCPU is about to be put, and vcpu->sched.grace.until_ns is not 0. Interrupts may be on. */
 void aerie_grace_end(struct aerie_vcpu *vcpu);
 
+/* spin.c: own thread; loaded, unless it says otherwise. */
+
+void aerie_spin_init(struct aerie_vcpu *vcpu);
+void aerie_spin_fini(struct aerie_vcpu *vcpu);
+/* It has just been loaded, or is about to be put. */
+void aerie_spin_load(struct aerie_vcpu *vcpu);
+void aerie_spin_put(struct aerie_vcpu *vcpu);
+
+/**
+ * aerie_spin_look() - AERIE_REQ_SPIN: does the vCPU spin?
+ * @vcpu: the vCPU, loaded
+ * @rip: where it is
+ * @pauses: whether there is a PAUSE close to that
+ *
+ * Context: own thread. Return: true where it does, and is to yield.
+ */
+bool aerie_spin_look(struct aerie_vcpu *vcpu, u64 rip, bool pauses);
+
 /* vcpu.c: what a vCPU's thread does about it; unless it says otherwise, by that thread, not loaded. */
 
 void aerie_sched_create(struct aerie_vcpu *vcpu);

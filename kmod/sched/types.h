@@ -51,6 +51,15 @@ struct aerie_grace {
 	unsigned int without;	/* the next so many are not given */
 };
 
+/* Whether a vCPU spins: see spin.c. Own thread. */
+struct aerie_spin {
+	struct aerie_timer timer;
+	bool armed;
+	bool spins;		/* it did when it was put last, and has not been loaded since; [a] reads */
+	u64 ns;			/* from the next look that finds nothing to the one behind it */
+	u64 rip;		/* close to a PAUSE, where it was looked at last; or 0 */
+};
+
 /* A VM's cap, as a time: see cap.c. */
 struct aerie_cap {
 	u32 percent;		/* of one processor, 0: none */
@@ -78,6 +87,7 @@ struct aerie_vcpu_sched {
 	struct aerie_weight weight;		/* [t] */
 	struct aerie_poll poll;			/* [t] */
 	struct aerie_grace grace;		/* [t] */
+	struct aerie_spin spin;			/* [t] */
 };
 
 #define AERIE_SCHED_WEIGHT	100u	/* unless somebody says otherwise */

@@ -298,11 +298,13 @@ void aerie_sched_yield(struct aerie_vcpu *vcpu, u32 to)
 	if (to) {
 		give_to(vcpu, vm->vcpus[to - 1]);
 	} else {
-		/* Whoever waits, each in turn. */
-		for (n = 0; n < vm->nr_vcpus && !given; n++) {
+		/* Whoever waits, each in turn; those that spin as well behind the others. */
+		WRITE_ONCE(vcpu->sched.spin.spins, true);
+		for (n = 0; n < 2 * vm->nr_vcpus && !given; n++) {
 			if (++id >= vm->nr_vcpus)
 				id = 0;
 			given = vm->vcpus[id] != vcpu && aerie_sched_waits(vm->vcpus[id]) &&
+				READ_ONCE(vm->vcpus[id]->sched.spin.spins) == (n >= vm->nr_vcpus) &&
 				give_to(vcpu, vm->vcpus[id]);
 		}
 		/* What it spins for has a processor, or comes from outside. */

@@ -119,6 +119,7 @@ static int svm_setup(struct aerie_why *why)
 	/* IA32_XSS is not switched: a guest's XSAVES must find none of the host's state. */
 	if (!boot_cpu_has(X86_FEATURE_XSAVES) || (!rdmsrq_safe(MSR_IA32_XSS, &xss) && !xss))
 		aerie_svm.caps |= AERIE_CAP_XSAVES;
+	aerie_svm.pause_exits = svm_caps.pause_filter;
 	return 0;
 }
 
