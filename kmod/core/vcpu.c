@@ -118,7 +118,7 @@ static void vcpu_put(struct aerie_vcpu *vcpu)
 {
 	if (unlikely(vcpu->sched.grace.until_ns))
 		aerie_grace_end(vcpu);
-	aerie_spin_put(vcpu);
+	aerie_spin_put(vcpu, vcpu->mp_state != AERIE_MP_RUNNING);
 	WRITE_ONCE(vcpu->mode, AERIE_VCPU_OUT);
 	aerie_dr_put(vcpu);
 	aerie_backend->vcpu_put(vcpu);

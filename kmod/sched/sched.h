@@ -80,7 +80,7 @@ void aerie_spin_init(struct aerie_vcpu *vcpu);
 void aerie_spin_fini(struct aerie_vcpu *vcpu);
 /* It has just been loaded, or is about to be put. */
 void aerie_spin_load(struct aerie_vcpu *vcpu);
-void aerie_spin_put(struct aerie_vcpu *vcpu);
+void aerie_spin_put(struct aerie_vcpu *vcpu, bool halts);
 
 /**
  * aerie_spin_look() - AERIE_REQ_SPIN: does the vCPU spin?

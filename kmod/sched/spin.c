@@ -6,9 +6,16 @@
  * that for as long as its turn lasts. A PAUSE-loop exit tells of it, but some processors
  * have none: those of most hypervisors, to guests that are hypervisors themselves. There the vCPU is
  * looked at while others of its VM wait: a PAUSE close to RIP, twice within a short time and
- * about the same place, is what a spinning one shows. One that is not found to spin is looked at
- * less and less often during its turn, one that has spun up to its turn sooner than others. To
- * be taken for one that spins costs no more than to yield once.
+ * about the same place, is what a spinning one shows. To be taken for one costs no more than
+ * to yield once.
+ *
+ * One that is not found to spin is looked at less and less often during its turn, one that has
+ * spun up to its turn sooner than others. But where whoever passes a lock on is the next to wait
+ * for it, all spin in each turn. Such a row ends when one that waits halts, as guests' locks do
+ * after a while: so one that has spun in a row of turns is left alone for one of them.
+ *
+ * Turns that end by halting may be much shorter than the time to the first look, and one that
+ * spins does not halt: behind such a turn there is no look.
  */
 #include <linux/hrtimer.h>
 #include <linux/moduleparam.h>
@@ -20,6 +27,8 @@
 #define SPIN_MAX_US	1000u
 #define AGAIN_PART	4u	/* of the time to the first look: until the one that makes sure */
 #define NEAR_BYTES	64u
+#define IN_A_ROW	8u	/* turns */
+#define ALONE_TIMES	4u	/* as long as to the first look otherwise, after those */
 
 static uint spin_us = 100;
 module_param(spin_us, uint, 0644);
@@ -61,23 +70,30 @@ static void look_in(struct aerie_spin *s, u64 ns)
 void aerie_spin_load(struct aerie_vcpu *vcpu)
 {
 	struct aerie_spin *s = &vcpu->sched.spin;
-	u64 ns = min(READ_ONCE(spin_us), SPIN_MAX_US) * NSEC_PER_USEC;
+	u64 ns = min(READ_ONCE(spin_us), SPIN_MAX_US) * NSEC_PER_USEC, first = ns;
 	bool spun = s->spins;
 
 	s->spins = false;
-	if (vcpu->vm->nr_vcpus == 1 || aerie_backend->pause_exits || hrtimer_resolution > ns ||
-	    !siblings_wait(vcpu))
+	if (s->halted || vcpu->vm->nr_vcpus == 1 || aerie_backend->pause_exits ||
+	    hrtimer_resolution > ns || !siblings_wait(vcpu))
 		return;
-	if (!spun)
+	if (!spun) {
 		s->rip = 0;
+	} else if (s->in_a_row < IN_A_ROW) {
+		first = ns / AGAIN_PART;
+	} else {
+		s->in_a_row = 0;
+		first = ns * ALONE_TIMES;
+	}
 	s->ns = ns;
-	look_in(s, spun ? ns / AGAIN_PART : ns);
+	look_in(s, first);
 }
 
-void aerie_spin_put(struct aerie_vcpu *vcpu)
+void aerie_spin_put(struct aerie_vcpu *vcpu, bool halts)
 {
 	struct aerie_spin *s = &vcpu->sched.spin;
 
+	s->halted = halts;
 	if (likely(!s->armed))
 		return;
 	s->armed = false;
@@ -92,8 +108,12 @@ bool aerie_spin_look(struct aerie_vcpu *vcpu, u64 rip, bool pauses)
 
 	s->armed = false;
 	s->rip = pauses ? rip : 0;
-	if (pauses && rip - seen + NEAR_BYTES <= 2 * NEAR_BYTES)
+	if (pauses && rip - seen + NEAR_BYTES <= 2 * NEAR_BYTES) {
+		s->in_a_row++;
 		return true;
+	}
+	if (!pauses)
+		s->in_a_row = 0;
 	look_in(s, pauses ? s->ns / AGAIN_PART : s->ns);
 	s->ns *= 2;
 	return false;

@@ -54,8 +54,10 @@ struct aerie_grace {
 /* Whether a vCPU spins: see spin.c. Own thread. */
 struct aerie_spin {
 	struct aerie_timer timer;
-	bool armed;
 	bool spins;		/* it did when it was put last, and has not been loaded since; [a] reads */
+	bool armed;
+	bool halted;		/* its last turn ended so */
+	unsigned int in_a_row;	/* turns that it has spun in */
 	u64 ns;			/* from the next look that finds nothing to the one behind it */
 	u64 rip;		/* close to a PAUSE, where it was looked at last; or 0 */
 };

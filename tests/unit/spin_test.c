@@ -78,6 +78,25 @@ TEST(twice_close_to_the_same_pause)
 	EXPECT(!looked_at(100 * US, RIP - 62, true));
 }
 
+TEST(who_spins_in_each_turn_is_left_alone_for_one)
+{
+	unsigned int turn, row;
+
+	setup();
+	aerie_spin_load(&vcpus[0]);
+	EXPECT(!looked_at(100 * US, RIP, true));
+	for (row = 0; row < 3; row++) {
+		for (turn = 0; turn < 8; turn++) {
+			EXPECT(looked_at(row && !turn ? 400 * US : 25 * US, RIP, true));
+			vcpus[0].sched.spin.spins = true;
+			aerie_spin_load(&vcpus[0]);
+		}
+	}
+	/* One look that finds nothing ends it. */
+	EXPECT(!looked_at(400 * US, RIP, false));
+	EXPECT_EQ(vcpus[0].sched.spin.in_a_row, 0);
+}
+
 TEST(not_in_two_places)
 {
 	setup();
@@ -100,7 +119,7 @@ TEST(less_and_less_often)
 	for (i = 0; i < 5; i++, ns *= 2)
 		EXPECT(!looked_at(ns, RIP, false));
 	/* Each turn anew. */
-	aerie_spin_put(&vcpus[0]);
+	aerie_spin_put(&vcpus[0], false);
 	EXPECT_EQ(armed, 0);
 	aerie_spin_load(&vcpus[0]);
 	EXPECT(!looked_at(100 * US, RIP, false));
@@ -116,6 +135,17 @@ TEST(not_where_nobody_of_the_vm_waits)
 	vm.nr_vcpus = 1;
 	aerie_spin_load(&vcpus[0]);
 	EXPECT_EQ(armed, 0);
+}
+
+TEST(not_behind_a_turn_that_ended_by_halting)
+{
+	setup();
+	aerie_spin_put(&vcpus[0], true);
+	aerie_spin_load(&vcpus[0]);
+	EXPECT_EQ(armed, 0);
+	aerie_spin_put(&vcpus[0], false);
+	aerie_spin_load(&vcpus[0]);
+	EXPECT_EQ(armed, now + 100 * US);
 }
 
 TEST(not_where_the_processor_tells)
@@ -145,6 +175,6 @@ TEST(what_was_asked_for_is_forgotten_when_it_is_put)
 	vcpus[0].sched.spin.timer.fn(&vcpus[0].sched.spin.timer);
 	EXPECT(requested);
 	EXPECT(test_bit(AERIE_REQ_SPIN, &vcpus[0].requests));
-	aerie_spin_put(&vcpus[0]);
+	aerie_spin_put(&vcpus[0], false);
 	EXPECT_EQ(vcpus[0].requests, 0);
 }
