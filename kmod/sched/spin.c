@@ -14,9 +14,13 @@
  * for it, all spin in each turn. Such a row ends when one that waits halts, as guests' locks do
  * after a while: so one that has spun in a row of turns is left alone for one of them.
  *
+ * Each yield puts off the turn after it. Where very many vCPUs share a processor that adds up, and
+ * who has work to do at last is late: there they are left alone.
+ *
  * Turns that end by halting may be much shorter than the time to the first look, and one that
  * spins does not halt: behind such a turn there is no look.
  */
+#include <linux/cpumask.h>
 #include <linux/hrtimer.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -27,7 +31,8 @@
 #define SPIN_MAX_US	1000u
 #define AGAIN_PART	4u	/* of the time to the first look: until the one that makes sure */
 #define NEAR_BYTES	64u
-#define IN_A_ROW	8u	/* turns */
+#define SHARE_MAX	8u	/* vCPUs of a VM for each processor */
+#define IN_A_ROW	12u	/* turns */
 #define ALONE_TIMES	4u	/* as long as to the first look otherwise, after those */
 
 static uint spin_us = 100;
@@ -75,7 +80,8 @@ void aerie_spin_load(struct aerie_vcpu *vcpu)
 
 	s->spins = false;
 	if (s->halted || vcpu->vm->nr_vcpus == 1 || aerie_backend->pause_exits ||
-	    hrtimer_resolution > ns || !siblings_wait(vcpu))
+	    hrtimer_resolution > ns || vcpu->vm->nr_vcpus > SHARE_MAX * num_online_cpus() ||
+	    !siblings_wait(vcpu))
 		return;
 	if (!spun) {
 		s->rip = 0;

@@ -86,7 +86,7 @@ TEST(who_spins_in_each_turn_is_left_alone_for_one)
 	aerie_spin_load(&vcpus[0]);
 	EXPECT(!looked_at(100 * US, RIP, true));
 	for (row = 0; row < 3; row++) {
-		for (turn = 0; turn < 8; turn++) {
+		for (turn = 0; turn < 12; turn++) {
 			EXPECT(looked_at(row && !turn ? 400 * US : 25 * US, RIP, true));
 			vcpus[0].sched.spin.spins = true;
 			aerie_spin_load(&vcpus[0]);
@@ -146,6 +146,14 @@ TEST(not_behind_a_turn_that_ended_by_halting)
 	aerie_spin_put(&vcpus[0], false);
 	aerie_spin_load(&vcpus[0]);
 	EXPECT_EQ(armed, now + 100 * US);
+}
+
+TEST(not_where_very_many_share_a_processor)
+{
+	setup();
+	vm.nr_vcpus = 9;
+	aerie_spin_load(&vcpus[0]);
+	EXPECT_EQ(armed, 0);
 }
 
 TEST(not_where_the_processor_tells)

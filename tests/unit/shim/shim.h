@@ -623,6 +623,7 @@ struct hrtimer { ktime_t expires; };
 extern unsigned int hrtimer_resolution;
 /* What a test says: whether the scheduler wants the processor, and which softirqs wait. */
 extern bool shim_need_resched;
+static inline unsigned int num_online_cpus(void) { return 1; }
 extern unsigned int shim_softirqs;
 #define need_resched()		shim_need_resched
 #define local_softirq_pending()	shim_softirqs
