@@ -21,6 +21,15 @@
 #define VEC_DF	8
 #define VEC_PF	14
 
+/*
+ * SDM, Exception and Interrupt Reference: those of the class "fault". Their handler
+ * finds RF set in what they save (SDM, Instruction-Breakpoint Exception Condition),
+ * else a breakpoint at the instruction would be met again. #DB never is one of them:
+ * with it RF is as it was.
+ */
+#define VEC_FAULTS	(BIT(0) | BIT(5) | BIT(6) | BIT(7) | GENMASK(14, 10) | BIT(16) | BIT(17) | \
+			 BIT(19) | BIT(20) | BIT(21) | BIT(29) | BIT(30))
+
 /* SDM, Interrupt 8: which pairs of exceptions make a double fault. */
 static bool vec_contributory(u8 vector)
 {
@@ -70,7 +79,7 @@ static void event_inject(struct aerie_vcpu *vcpu, const struct aerie_event *even
 	aerie_hw(inject)(vcpu, event);
 }
 
-/* Real mode delivers no error code; CR2 and DR6 change when the exception is delivered. */
+/* Real mode delivers no error code; CR2, DR6 and RF change when the exception is delivered. */
 static void exception_inject(struct aerie_vcpu *vcpu)
 {
 	struct aerie_event event = vcpu->exception;
@@ -86,6 +95,9 @@ static void exception_inject(struct aerie_vcpu *vcpu)
 		aerie_backend->dr6_set(vcpu, vcpu->dr6);
 		aerie_backend->dr7_set(vcpu, aerie_backend->dr7_get(vcpu) & ~DR7_GD);
 	}
+	if (event.vector < 32 && VEC_FAULTS & BIT(event.vector))
+		aerie_reg_write(vcpu, AERIE_REG_RFLAGS,
+				aerie_reg_read(vcpu, AERIE_REG_RFLAGS) | X86_EFLAGS_RF);
 	if (!(aerie_reg_read(vcpu, AERIE_REG_CR0) & X86_CR0_PE))
 		event.has_error = false;
 	event_inject(vcpu, &event);

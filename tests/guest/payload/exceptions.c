@@ -46,6 +46,17 @@ TEST(invalid_opcode)
 	EXPECT_EQ(TRY(asm volatile(".byte 0xf0, 0x90")), UD);
 }
 
+/* What the hypervisor raises is as what the processor raises. */
+TEST(resume_flag_of_faults)
+{
+	EXPECT_EQ(TRY(rdmsr(0xdead)), GP);
+	EXPECT_EQ(LAST_TRAP->rflags & FLAG_RF, FLAG_RF);
+	EXPECT_EQ(TRY(wrmsr(0xdead, 0)), GP);
+	EXPECT_EQ(LAST_TRAP->rflags & FLAG_RF, FLAG_RF);
+	EXPECT_EQ(TRY(asm volatile("int3")), BP);
+	EXPECT_EQ(LAST_TRAP->rflags & FLAG_RF, 0);
+}
+
 TEST(device_not_available)
 {
 	write_cr0(read_cr0() | CR0_TS);
