@@ -4,7 +4,7 @@
 
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
-plan 9
+plan 10
 
 for host in svm vmx; do
 	mkdir -p "$SCRATCH/$host/deep/er"
@@ -15,7 +15,7 @@ for host in svm vmx; do
 done
 
 "$TOP/scripts/lab" vmx --no-module --guest '' --share "$SCRATCH/vmx" -- \
-	'md5sum </share/link; grep -ow -m 1 vmx /proc/cpuinfo; exit 9' \
+	'md5sum </share/link; grep -owE "vmx|avx512f" /proc/cpuinfo | sort -u; exit 9' \
 	>"$SCRATCH/vmx.out" 2>"$SCRATCH/vmx.err" &
 vmx=$!
 
@@ -38,6 +38,8 @@ status=$?
 for f in out err; do cp "$SCRATCH/vmx.$f" "$SCRATCH/$f"; done
 ended 9 "a command on vmx at the same time"
 output "$(md5sum <"$SCRATCH/vmx/random")
+avx512f
 vmx" "it read what is shared"
+check "its kernel has AVX-512 for guests to be tested with" grep -qx avx512f "$SCRATCH/out"
 check "nothing was changed" grep -qx old "$SCRATCH/vmx/deep/file"
 finish
