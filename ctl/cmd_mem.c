@@ -32,7 +32,7 @@ const struct option_def opts_share[] = {
 struct memory {
 	char name[AERIE_NAME_MAX + 1], group[AERIE_GROUP_MAX + 1];
 	uint64_t granted, resident, large, zero, shared, saved, tables, broken, hashed, born;
-	uint64_t stored, packed, swapped, loaded, limit, reserve, idle[AERIE_IDLE_AGES];
+	uint64_t stored, packed, swapped, on_disk, loaded, limit, reserve, idle[AERIE_IDLE_AGES];
 	uint64_t wanted, ballooned;
 	bool has_balloon;
 	uint32_t weight, age_seconds;
@@ -65,6 +65,7 @@ static void read_memory(struct nlattr **tb, void *arg)
 	m->stored = get_u64(tb[AERIE_A_STORED]);
 	m->packed = get_u64(tb[AERIE_A_PACKED]);
 	m->swapped = get_u64(tb[AERIE_A_SWAPPED]);
+	m->on_disk = get_u64(tb[AERIE_A_ON_DISK]);
 	m->loaded = get_u64(tb[AERIE_A_LOADED]);
 	m->limit = get_u64(tb[AERIE_A_MEM_LIMIT]);
 	m->reserve = get_u64(tb[AERIE_A_MEM_RESERVE]);
@@ -92,7 +93,8 @@ static const struct out_col mem_cols[] = {
 	{ "NAME", OUT_STR }, { "GROUP", OUT_STR }, { "GRANTED", OUT_SIZE },
 	{ "RESIDENT", OUT_SIZE }, { "LARGE", OUT_SIZE }, { "ZERO", OUT_SIZE },
 	{ "SHARED", OUT_SIZE }, { "SAVED", OUT_SIZE }, { "STORED", OUT_SIZE },
-	{ "PACKED", OUT_SIZE }, { "SWAPPED", OUT_SIZE }, { "WORKING", OUT_SIZE },
+	{ "PACKED", OUT_SIZE }, { "SWAPPED", OUT_SIZE }, { "ON_DISK", OUT_SIZE },
+	{ "WORKING", OUT_SIZE },
 	{ "BALLOONED", OUT_SIZE }, { "WANTED", OUT_SIZE }, { "TABLES", OUT_SIZE },
 	{ "BROKEN", OUT_U64 }, { "HASHED", OUT_U64 }, { "BORN", OUT_U64 },
 	{ "LOADED", OUT_U64 },
@@ -125,6 +127,7 @@ static void print_memories(const struct args *args, const struct memories *list)
 			{ .u64 = m->granted }, { .u64 = m->resident }, { .u64 = m->large },
 			{ .u64 = m->zero }, { .u64 = m->shared }, { .u64 = m->saved },
 			{ .u64 = m->stored }, { .u64 = m->packed }, { .u64 = m->swapped },
+			{ .u64 = m->on_disk },
 			{ .u64 = working(m), .none = !m->age_seconds },
 			{ .u64 = m->ballooned, .none = !m->has_balloon },
 			{ .u64 = m->wanted, .none = !m->has_balloon },

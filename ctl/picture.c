@@ -20,6 +20,7 @@ const struct mem_state mem_states[PICTURE_STATES] = {
 	{ AERIE_MEM_SHARED, "shared", "shared", "s", "\u259a", "32", "#3a9a5c" },
 	{ AERIE_MEM_STORED, "stored", "stored, compressed", "c", "\u2584", "33", "#e0962e" },
 	{ AERIE_MEM_SWAPPED, "swapped", "in swap", "w", "\u2582", "35", "#9b59b6" },
+	{ AERIE_MEM_ON_DISK, "on_disk", "on its own disks", "d", "\u2581", "35", "#c39bd3" },
 	{ AERIE_MEM_HOLE, "hole", "not RAM", "-", "-", "90", NULL },
 	{ ~0u, "unknown", "unknown to this tool", "?", "?", "31", "#c0392b" },
 };

@@ -10,7 +10,7 @@
 
 #define PICTURE_PAGE	4096u	/* bytes of a page */
 #define PICTURE_CELLS	4096u
-#define PICTURE_STATES	9	/* those of mem_states[] */
+#define PICTURE_STATES	10	/* those of mem_states[] */
 
 /* How a state of memory is shown. */
 struct mem_state {

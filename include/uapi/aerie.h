@@ -108,7 +108,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		8	/* raised with every change of this file */
+#define AERIE_ABI		9	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */
@@ -301,6 +301,7 @@ enum aerie_attr {
 	AERIE_A_VCPUS_WANTED,	/* u32, that there are to be */
 	AERIE_A_VCPUS_ONLINE,	/* u32, that the guest has started */
 	AERIE_A_SCHED_GRACES,	/* u64, times it kept its processor for having interrupts off */
+	AERIE_A_ON_DISK,	/* u64, bytes out of memory for being on the guest's own disks */
 	__AERIE_A_MAX
 };
 #define AERIE_A_MAX (__AERIE_A_MAX - 1)
@@ -366,6 +367,7 @@ enum aerie_mem_state {
 	AERIE_MEM_SHARED,	/* a frame that is held more than once */
 	AERIE_MEM_STORED,	/* out of memory, compressed */
 	AERIE_MEM_SWAPPED,	/* out of memory, in swap */
+	AERIE_MEM_ON_DISK,	/* out of memory, being on one of the guest's own disks */
 };
 
 /* Neighbours may have the same state. */

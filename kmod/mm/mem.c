@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "mm/map.h"
+#include "mm/origin.h"
 #include "mm/pool.h"
 #include "mm/share.h"
 
@@ -41,6 +42,7 @@ int aerie_mem_init(struct aerie_mem *mem, u64 bytes, const struct aerie_pte_ops 
 	mem->weight = AERIE_WEIGHT;
 	mem->memcg = get_mem_cgroup_from_mm(current->mm);
 	spin_lock_init(&mem->lock);
+	xa_init_flags(&mem->known, XA_FLAGS_ACCOUNT);
 	ram_layout(mem, bytes);
 	aerie_frames_prepare();
 	mem->map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -68,6 +70,7 @@ void aerie_mem_fini(struct aerie_mem *mem)
 	aerie_map_clear(mem);
 	aerie_share_unlock();
 	aerie_share_leave(mem);
+	aerie_origin_forget(mem);
 	free_page((unsigned long)mem->map);
 	mem->map = NULL;
 	mem_cgroup_put(mem->memcg);

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/spinlock.h>
+#include <linux/xarray.h>
 #include "types.h"
 
 #define AERIE_LOWMEM_END	0xa0000ull	/* VGA hole starts */
@@ -26,6 +27,7 @@ struct aerie_ram {
 
 struct aerie_map_node;
 struct aerie_map_run;
+struct aerie_origin;
 struct aerie_pte_ops;
 struct aerie_ring;
 struct bio_vec;
@@ -41,6 +43,8 @@ struct aerie_npt {
 	atomic_long_t tables;	/* table pages in use */
 	bool guarded;		/* it may be protected by its upper entries */
 };
+
+#define AERIE_ORIGINS	32u	/* disks of a VM that are known as origins, at most */
 
 /**
  * struct aerie_mem - the memory of one VM
@@ -62,6 +66,7 @@ struct aerie_npt {
  * @stored: 4 KiB pages whose content is compressed
  * @packed: bytes of the host that these take
  * @swapped: 4 KiB pages whose content is in swap
+ * @on_disk: 4 KiB pages that have left memory for being on a disk of the guest's own
  * @around: gfns that have been read from swap lately; how many pages for the last one; of those
  *	    that were read around others, how many turned out to be used, how many not
  * @loaded: how often one has been brought back
@@ -99,6 +104,7 @@ struct aerie_mem {
 	atomic_long_t stored;
 	atomic_long_t packed;
 	atomic_long_t swapped;
+	atomic_long_t on_disk;
 	atomic_long_t loaded;
 	struct {
 		gfn_t read[8];
@@ -124,6 +130,8 @@ struct aerie_mem {
 	bool told;
 	struct aerie_ring *ring;
 	atomic_long_t nodes;
+	struct aerie_origin *origins[AERIE_ORIGINS];
+	struct xarray known;
 };
 
 /**
@@ -192,6 +200,43 @@ int aerie_share_join(struct aerie_mem *mem, const char *group);
  * frame, if they are equal. Context: may sleep.
  */
 void aerie_share_tell(struct aerie_mem *mem, gpa_t gpa, u32 pages, u64 key);
+
+/* Which file holds byte @pos of a disk, at the same place; @len is cut to what it holds. Or NULL. */
+typedef struct file *(*aerie_origin_at)(void *disk, u64 pos, u64 *len);
+
+/**
+ * aerie_origin_open() - let pages leave memory for being on a disk
+ * @mem: the memory of the VM whose disk it is
+ * @at: called until it is closed, by any thread
+ * @disk: for @at
+ *
+ * Context: may sleep. Return: the origin, NULL where there are too many, or no memory: all calls
+ * below do nothing then.
+ */
+struct aerie_origin *aerie_origin_open(struct aerie_mem *mem, aerie_origin_at at, void *disk);
+
+/*
+ * The disk goes, nobody reads from it or writes to it any more. @goes_on: the guest does: what
+ * has left memory comes back. Context: may sleep; nobody clears the memory meanwhile.
+ */
+void aerie_origin_close(struct aerie_origin *origin, bool goes_on);
+
+/* Is it of use to tell which pages are the same? Context: any. */
+bool aerie_origin_wanted(const struct aerie_origin *origin);
+
+/*
+ * @pages pages from @gpa on have been read from the disk's byte @pos, or written there. It need
+ * not be true. Context: may sleep.
+ */
+void aerie_origin_same(struct aerie_origin *origin, gpa_t gpa, u64 pos, u32 pages);
+
+/*
+ * @len bytes of the disk at @pos are about to be changed, and have been, or not: nothing leaves
+ * memory for being there meanwhile, and what had has come back. Context: may sleep, holding no
+ * memory, and any. Return: 0 or -ENOMEM: then there is no end to it.
+ */
+int aerie_origin_write_begin(struct aerie_origin *origin, u64 pos, u64 len);
+void aerie_origin_write_end(struct aerie_origin *origin, u64 pos, u64 len);
 
 /**
  * aerie_share_saved() - what sharing saves of a VM's memory

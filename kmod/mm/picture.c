@@ -29,11 +29,16 @@ struct look {
 static enum aerie_mem_state stored_state(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 {
 	struct aerie_stored *stored = aerie_map_borrow(mem, leaf);
-	bool swapped = stored && aerie_store_swapped(stored);
+	enum aerie_mem_state state = AERIE_MEM_STORED;
 
-	if (stored)
-		aerie_map_return(mem, leaf);
-	return swapped ? AERIE_MEM_SWAPPED : AERIE_MEM_STORED;
+	if (!stored)
+		return state;
+	if (aerie_store_on_disk(stored))
+		state = AERIE_MEM_ON_DISK;
+	else if (aerie_store_swapped(stored))
+		state = AERIE_MEM_SWAPPED;
+	aerie_map_return(mem, leaf);
+	return state;
 }
 
 static enum aerie_mem_state leaf_state(struct aerie_mem *mem, const struct aerie_leaf *leaf)

@@ -15,6 +15,8 @@
  * become the frame of zeroes. What has more references than the map's is pinned and stays;
  * so does what does not get smaller, until it has been accessed again.
  *
+ * What a disk of the guest has leaves memory first, without being stored (origin.c).
+ *
  * Where there is swap, that is where this goes. When the store has a quarter of the pool, or
  * a round was not enough, all goes there, and so does what has been compressed longest; and
  * batches go there that are not worth compressing (worth.c).
@@ -31,6 +33,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "mm/map.h"
+#include "mm/origin.h"
 #include "mm/pool.h"
 #include "mm/reclaim.h"
 #include "mm/share.h"
@@ -61,6 +64,8 @@ struct run {
 static struct victim *victims;
 static unsigned int nr_victims;
 static struct run run;
+static struct aerie_origin_look look;
+static struct victim *looked_at[AERIE_SWAP_READ];	/* whose pages look has */
 static struct aerie_mem *at_mem;	/* where the round is; NULL: at its start */
 static gfn_t at_gfn;
 static unsigned long taken;		/* in this round */
@@ -78,6 +83,7 @@ void aerie_reclaim_free(void)
 	kvfree(victims);
 	victims = NULL;
 	at_mem = NULL;
+	aerie_origin_free();
 }
 
 /* ---- How much, of whom, how old ---------------------------------------------------- */
@@ -244,6 +250,66 @@ static void move(struct aerie_mem *mem)
 	}
 }
 
+/* Of the origin's pages, it is the same: it leaves memory. */
+static void victim_to_disk(struct aerie_mem *mem, struct victim *v, unsigned int i)
+{
+	struct aerie_stored *stored;
+
+	if (page_count(v->leaf.page) != 1 || !aerie_map_held(&v->leaf) ||
+	    !aerie_origin_take(&look, i, v->leaf.gfn))
+		return;
+	stored = aerie_store_origin(look.origin, look.at[i], v->leaf.page);
+	if (!stored)
+		aerie_origin_give(look.origin, look.at[i]);
+	else if (aerie_map_store(mem, &v->leaf, stored))
+		v->old = v->leaf.page;
+	else
+		aerie_store_free(stored);
+}
+
+/* What has been collected of one disk. */
+static void look_end(struct aerie_mem *mem)
+{
+	unsigned int i;
+
+	if (!look.nr)
+		return;
+	aerie_origin_compare(&look);
+	aerie_origin_lock(look.origin);
+	for (i = 0; i < look.nr; i++) {
+		if (look.same[i])
+			victim_to_disk(mem, looked_at[i], i);
+		else
+			aerie_origin_differs(mem, looked_at[i]->leaf.gfn);
+	}
+	aerie_origin_unlock(look.origin);
+	aerie_origin_put(look.origin);
+	look.nr = 0;
+}
+
+/* What the guest's disks have leaves memory. */
+static void victims_to_disk(struct aerie_mem *mem)
+{
+	struct aerie_origin *origin;
+	struct victim *v;
+	u32 at;
+
+	for (v = victims; v < victims + nr_victims; v++) {
+		origin = aerie_origin_of(mem, v->leaf.gfn, &at);
+		if (!origin)
+			continue;
+		if (look.nr && (look.nr == AERIE_SWAP_READ || look.origin != origin))
+			look_end(mem);
+		if (look.nr)
+			aerie_origin_put(origin);
+		look.origin = origin;
+		look.at[look.nr] = at;
+		look.page[look.nr] = v->leaf.page;
+		looked_at[look.nr++] = v;
+	}
+	look_end(mem);
+}
+
 /* Is the batch to be compressed? What would not stay in the store for long does not go there. */
 static bool store_takes(void)
 {
@@ -300,7 +366,7 @@ static void victims_swap(struct aerie_mem *mem, bool alone)
 	unsigned int nr = 0;
 
 	for (v = victims; v < victims + nr_victims && aerie_swap_has_room(); v++) {
-		if (!v->swap || page_count(v->leaf.page) != 1 || !aerie_map_held(&v->leaf))
+		if (v->old || !v->swap || page_count(v->leaf.page) != 1 || !aerie_map_held(&v->leaf))
 			continue;
 		run[nr++] = v;
 		if (nr == AERIE_SWAP_RUN) {
@@ -348,9 +414,10 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 		move(mem);
 	if (nr_victims) {
 		protect(mem);
+		victims_to_disk(mem);
 		compress = store_takes();
 		for (v = victims; v < victims + nr_victims; v++) {
-			if (victim_store(mem, v, compress))
+			if (!v->old && victim_store(mem, v, compress))
 				v->old = v->leaf.page;
 			cond_resched();
 		}

@@ -92,7 +92,7 @@ static inline struct aerie_stored *slot_stored(u64 slot)
 static inline void count_stored(struct aerie_mem *mem, const struct aerie_stored *stored, int sign)
 {
 	if (aerie_store_swapped(stored)) {
-		atomic_long_add(sign, &mem->swapped);
+		atomic_long_add(sign, aerie_store_on_disk(stored) ? &mem->on_disk : &mem->swapped);
 		return;
 	}
 	atomic_long_add(sign, &mem->stored);

@@ -6,7 +6,8 @@
  * library and kept in its zsmalloc, which packs objects of any size up to a page. What does
  * not get a good deal smaller is refused: it would cost work each time and save nothing. It
  * can go to swap as it is (swap.c), and so can what has been compressed before; a sum tells
- * whether what comes back is the same.
+ * whether what comes back is the same. What a disk of the guest has need not be stored at all
+ * (origin.c): that disk is like an area of swap.
  *
  * Both may be modules; they are got when the store is first needed, so that Aerie can be
  * loaded by itself.
@@ -29,6 +30,7 @@
 #include <asm/cpufeature.h>
 #include <crypto/acompress.h>
 #include "compat.h"
+#include "mm/origin.h"
 #include "mm/store.h"
 #include "mm/swap.h"
 #include "mm/worth.h"
@@ -41,16 +43,18 @@ MODULE_PARM_DESC(compressor, "of guest pages that leave memory, by the name the 
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 #define BENCH_BYTES	(2 * PAGE_SIZE)		/* compressed data can be more than the data */
 #define MAX_BENCHES	8u
+#define ON_DISK		U8_MAX	/* no area */
 #define NEAR		1024u	/* places in swap that are worth reading at the same time */
 
 /**
  * struct aerie_stored - the content of a page
  * @handle: of the object that it is in, where @len is not 0
  * @word: repeated it is the page, where both @len and @area are 0
- * @slot: of the swap area
+ * @origin: the disk, where @area is ON_DISK
+ * @slot: of the swap area, or page of the disk
  * @sum: of the page
  * @len: bytes of the object
- * @area: the swap area it is in, where this is not 0
+ * @area: the swap area it is in, where this is not 0; or ON_DISK
  * @passed: it has been passed over once when others went to swap
  * @alone: it is in swap for not getting smaller, not its neighbours
  */
@@ -58,8 +62,9 @@ struct aerie_stored {
 	union {
 		unsigned long handle;
 		u64 word;
-		u32 slot;
+		struct aerie_origin *origin;
 	};
+	u32 slot;
 	u32 sum;
 	u16 len;
 	u8 area;
@@ -392,6 +397,24 @@ unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int n
 	return nr;
 }
 
+struct aerie_stored *aerie_store_origin(struct aerie_origin *origin, u32 at, struct page *page)
+{
+	struct aerie_stored *stored = kmem_cache_zalloc(cache, GFP_KERNEL | __GFP_NOWARN);
+
+	if (!stored)
+		return NULL;
+	stored->origin = origin;
+	stored->slot = at;
+	stored->area = ON_DISK;
+	stored->sum = sum_of(page);
+	return stored;
+}
+
+bool aerie_store_on_disk(const struct aerie_stored *stored)
+{
+	return stored->area == ON_DISK;
+}
+
 bool aerie_store_swapped(const struct aerie_stored *stored)
 {
 	return stored->area;
@@ -405,22 +428,45 @@ bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
 bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other)
 {
 	return stored->area && stored->area == other->area &&
+	       (stored->area != ON_DISK || stored->origin == other->origin) &&
 	       stored->slot + NEAR - other->slot <= 2 * NEAR;
+}
+
+static int read_swap(struct aerie_stored *const *stored, struct page *const *pages,
+		     unsigned int nr)
+{
+	struct aerie_swap_page want[AERIE_SWAP_READ];
+	unsigned int i;
+	u64 took;
+	int err;
+
+	for (i = 0; i < nr; i++)
+		want[i] = (struct aerie_swap_page){ place_of(stored[i]), pages[i] };
+	err = aerie_swap_read(want, nr, &took);
+	if (!err && !stored[0]->alone)
+		aerie_worth_took(AERIE_COST_READ, took, nr);
+	return err;
+}
+
+static int read_disk(struct aerie_stored *const *stored, struct page *const *pages,
+		     unsigned int nr)
+{
+	u32 at[AERIE_SWAP_READ];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		at[i] = stored[i]->slot;
+	return aerie_origin_read(stored[0]->origin, at, pages, nr);
 }
 
 int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const *pages,
 			  unsigned int nr)
 {
-	struct aerie_swap_page want[AERIE_SWAP_READ];
 	unsigned int i;
-	u64 took;
 
-	for (i = 0; i < nr; i++)
-		want[i] = (struct aerie_swap_page){ place_of(stored[i]), pages[i] };
-	if (aerie_swap_read(want, nr, &took))
+	if (aerie_store_on_disk(stored[0]) ? read_disk(stored, pages, nr) :
+					     read_swap(stored, pages, nr))
 		return -EIO;
-	if (!stored[0]->alone)
-		aerie_worth_took(AERIE_COST_READ, took, nr);
 	for (i = 0; i < nr; i++)
 		if (sum_of(pages[i]) != stored[i]->sum)
 			return -EIO;
@@ -445,7 +491,9 @@ void aerie_store_free(struct aerie_stored *stored)
 {
 	struct aerie_swap_place place = place_of(stored);
 
-	if (stored->area)
+	if (aerie_store_on_disk(stored))
+		aerie_origin_give(stored->origin, stored->slot);
+	else if (stored->area)
 		aerie_swap_give(&place);
 	else if (stored->len)
 		zs.free(pool, stored->handle);

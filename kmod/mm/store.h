@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct aerie_origin;
 struct aerie_stored;
 struct page;
 
@@ -30,6 +31,11 @@ void aerie_store_close(void);
  */
 struct aerie_stored *aerie_store_page(struct page *page, bool compress);
 
+/*
+ * The page is on a disk of the guest, at its page @at: aerie_origin_take() has succeeded. Context:
+ * may sleep. Return: as above, NULL without memory.
+ */
+struct aerie_stored *aerie_store_origin(struct aerie_origin *origin, u32 at, struct page *page);
 
 /* Read it back. Context: may sleep. Return: 0, -EIO. */
 int aerie_store_load(struct aerie_stored *stored, struct page *page);
@@ -57,6 +63,9 @@ bool aerie_store_moves(struct aerie_stored *stored);
  * is held, and nobody else uses them. Return: how many, from the first on.
  */
 unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr);
+
+/* Is it on a disk of the guest? That counts as in swap, but is in no area. */
+bool aerie_store_on_disk(const struct aerie_stored *stored);
 
 /* Is it in swap? In the area @id? Not far from another there? */
 bool aerie_store_swapped(const struct aerie_stored *stored);

@@ -81,6 +81,7 @@ static int mem_fill(struct sk_buff *skb, struct aerie_vm *vm)
 	      put_bytes(skb, AERIE_A_STORED, &mem->stored) ?:
 	      put_u64(skb, AERIE_A_PACKED, atomic_long_read(&mem->packed)) ?:
 	      put_bytes(skb, AERIE_A_SWAPPED, &mem->swapped) ?:
+	      put_bytes(skb, AERIE_A_ON_DISK, &mem->on_disk) ?:
 	      put_u64(skb, AERIE_A_LOADED, atomic_long_read(&mem->loaded)) ?:
 	      put_idle(skb, mem) ?: put_limits(skb, mem) ?: put_ballooned(skb, vm) ?:
 	      put_written(skb, mem);

@@ -96,6 +96,8 @@ static void blk_sever(struct aerie_virtio *vdev)
 {
 	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
 
+	aerie_origin_close(blk->origin, READ_ONCE(vdev->dev.vm->state) != AERIE_VM_DYING);
+	blk->origin = NULL;
 	aerie_image_close(blk->image);
 	blk->image = NULL;
 	blk_release(blk);
@@ -241,6 +243,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	if (err)
 		goto err_bdev;
 	config_fill(blk, nr_vqs);
+	blk->origin = aerie_origin_open(&vm->mem, aerie_blk_file_at, blk);
 	err = aerie_virtio_init(&blk->vdev, vm, blk->name, nr_vqs);
 	if (!err) {
 		for (i = 0; i < nr_vqs; i++)
@@ -249,6 +252,7 @@ int aerie_virtio_blk_create(struct aerie_vm *vm, const struct aerie_disk_config 
 	}
 	if (err == -ENOSPC)
 		aerie_refuse(why, err, AERIE_A_DISK_LIST, "finds no free PCI slot");
+	aerie_origin_close(blk->origin, false);
 	aerie_image_close(blk->image);
 err_bdev:
 	aerie_bdev_release(blk->bdev);

@@ -42,6 +42,7 @@ struct aerie_blk_queue {
  * @layers: of @image
  * @nr_layers: of them
  * @claims: what keeps other disks from the files
+ * @origin: by which pages of the guest leave memory for being on the disk, or NULL
  * @bdev: its claim, where it is a block device
  * @memcg: the memory cgroup of who made the VM: it pays for the page cache and requests
  * @direct: the file is open with O_DIRECT: the host's page cache is left out
@@ -61,6 +62,7 @@ struct aerie_blk {
 	struct aerie_disk_layer layers[AERIE_DISK_LAYERS];
 	unsigned int nr_layers;
 	struct aerie_disk_claim claims[2 * AERIE_DISK_LAYERS];
+	struct aerie_origin *origin;
 	void *bdev;
 	struct mem_cgroup *memcg;
 	bool direct;
@@ -94,6 +96,9 @@ static inline bool aerie_blk_read_only(const struct aerie_blk *blk)
 bool aerie_blk_ready(struct aerie_vq *vq);
 void aerie_blk_serve(struct aerie_vq *vq, struct aerie_vq_chain *chain);
 void aerie_blk_drain(struct aerie_virtio *vdev);
+
+/* aerie_origin_at, of a struct aerie_blk. */
+struct file *aerie_blk_file_at(void *disk, u64 pos, u64 *len);
 
 /* What the queues need, before there are any, and after. May sleep; 0 or -ENOMEM. */
 int aerie_blk_queues_init(struct aerie_blk *blk, unsigned int nr);

@@ -16,8 +16,9 @@
  * the disk's own cache written. For a driver that has not accepted VIRTIO_BLK_F_FLUSH a
  * write has reached the disk when it is given back (IOCB_DSYNC).
  *
- * Where others could have read the same, the memory is told what has been read (blk_tell.c);
- * for that a request keeps its buffers' addresses.
+ * Where others could have read the same, or pages have to leave memory, the memory is told what has
+ * been read and written (blk_tell.c); for that a request keeps its buffers' addresses. Pages
+ * may have left memory for what is about to be written: they come back first.
  */
 #include <linux/bvec.h>
 #include <linux/fs.h>
@@ -47,6 +48,7 @@ struct aerie_blk_io {
 	u16 head;
 	u8 status;			/* VIRTIO_BLK_S_* */
 	bool frozen_out;		/* holds off the file system's freezing */
+	bool changes;			/* its part of the disk, and nothing leaves memory for that */
 	u32 written;			/* bytes of data handed to the driver */
 	struct kiocb iocb;
 	struct iov_iter iter;
@@ -191,9 +193,16 @@ static struct file *file_of(const struct aerie_blk_io *io)
 	return aerie_image_whole(blk->image, io->ask.pos, io->ask.len, io_writes(io));
 }
 
+struct file *aerie_blk_file_at(void *disk, u64 pos, u64 *len)
+{
+	struct aerie_blk *blk = disk;
+
+	return blk->image ? aerie_image_at(blk->image, pos, len) : blk->file;
+}
+
 const struct inode *aerie_blk_at(struct aerie_blk *blk, u64 pos, u64 *len)
 {
-	struct file *file = blk->image ? aerie_image_at(blk->image, pos, len) : blk->file;
+	struct file *file = aerie_blk_file_at(blk, pos, len);
 
 	return file ? file->f_mapping->host : NULL;
 }
@@ -273,11 +282,67 @@ static int do_ranges(struct aerie_blk_io *io)
 	return err || flushes(io->blk) ? err : flush(io->blk);
 }
 
+/* ---- Pages that have left memory ------------------------------------------ */
+
+struct aerie_origin *aerie_blk_origin(struct aerie_blk *blk)
+{
+	return blk->origin;
+}
+
+/* Part @i of what is about to be changed. Returns false where there is none. */
+static bool change(const struct aerie_blk_ask *ask, unsigned int i, u64 *pos, u64 *len)
+{
+	switch (ask->op) {
+	case AERIE_BLK_WRITE:
+		*pos = ask->pos;
+		*len = ask->len;
+		return !i;
+	case AERIE_BLK_DISCARD:
+	case AERIE_BLK_ZEROES:
+		if (i >= ask->nr)
+			return false;
+		*pos = ask->ranges[i].pos;
+		*len = ask->ranges[i].len;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void changes_end(struct aerie_blk_io *io, unsigned int nr)
+{
+	unsigned int i;
+	u64 pos, len;
+
+	for (i = 0; i < nr && change(&io->ask, i, &pos, &len); i++)
+		aerie_origin_write_end(io->blk->origin, pos, len);
+	io->changes = false;
+}
+
+static int changes_begin(struct aerie_blk_io *io)
+{
+	unsigned int i;
+	u64 pos, len;
+	int err;
+
+	for (i = 0; change(&io->ask, i, &pos, &len); i++) {
+		err = aerie_origin_write_begin(io->blk->origin, pos, len);
+		if (err) {
+			changes_end(io, i);
+			return err;
+		}
+	}
+	io->changes = i;
+	return 0;
+}
+
 /* ---- To an end ------------------------------------------------------------ */
 
 static void io_end(struct aerie_blk_io *io, int err)
 {
 	unpin(io);
+	if (io->changes)
+		changes_end(io, UINT_MAX);
 	io->status = !err ? VIRTIO_BLK_S_OK :
 		     err == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR;
 	io->written = !err && io->ask.op == AERIE_BLK_READ ? io->ask.len : 0;
@@ -292,7 +357,24 @@ static void io_free(struct aerie_blk_io *io)
 /* Is it of what is told, if there are any buffers kept for that? */
 static bool tells(const struct aerie_blk_io *io)
 {
-	return io->max_bufs && io->ask.op == AERIE_BLK_READ && io->ask.len >= PAGE_SIZE;
+	return io->max_bufs && io->ask.len >= PAGE_SIZE &&
+	       (io->ask.op == AERIE_BLK_READ || io->ask.op == AERIE_BLK_WRITE);
+}
+
+/* The buffers of the data. */
+static void bufs_keep(struct aerie_blk_io *io, const struct aerie_vq_chain *chain)
+{
+	const struct aerie_vq_buf *first = chain->bufs + (io_writes(io) ? 0 : chain->nr_in);
+	u32 skip = io->ask.off, n;
+	struct aerie_vq_buf *b;
+
+	memcpy(io->bufs, first,
+	       (io_writes(io) ? chain->nr_in : chain->nr_out) * sizeof(*io->bufs));
+	for (b = io->bufs; skip; b++, skip -= n) {
+		n = min(skip, b->len);
+		b->gpa += n;
+		b->len -= n;
+	}
 }
 
 /* Give it back. Context: the queue's work, or nobody is at the queue. */
@@ -304,8 +386,9 @@ static void io_return(struct aerie_blk_io *io)
 		aerie_virtio_broken(vq->vdev);
 	else
 		aerie_vq_used(vq, io->head, io->written + 1);
-	if (io->written && tells(io))
-		aerie_blk_tell(io->blk, &vq->vdev->dev.vm->mem, io->ask.pos, io->written, io->bufs);
+	if (io->status == VIRTIO_BLK_S_OK && tells(io))
+		aerie_blk_tell(io->blk, &vq->vdev->dev.vm->mem, io->ask.pos, io->ask.len, io->bufs,
+			       !io_writes(io));
 	io_free(io);
 }
 
@@ -472,7 +555,10 @@ static int rw(struct aerie_blk_io *io, const struct aerie_vq_chain *chain)
 static int io_begin(struct aerie_blk_io *io, const struct aerie_vq_chain *chain)
 {
 	const bool spare = io == io->queue->spare;
+	int err = changes_begin(io);
 
+	if (err)
+		return err;
 	switch (io->ask.op) {
 	case AERIE_BLK_READ:
 	case AERIE_BLK_WRITE:
@@ -543,7 +629,8 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	struct aerie_blk *blk = aerie_blk_of(vq);
 	struct aerie_blk_queue *queue = &blk->queues[vq->index];
 	unsigned int nr_segs = segs_most(chain);
-	unsigned int nr_bufs = blk->vdev.dev.vm->mem.told ? chain->nr_out : 0;
+	bool told = blk->vdev.dev.vm->mem.told || aerie_origin_wanted(blk->origin);
+	unsigned int nr_bufs = told ? max(chain->nr_in, chain->nr_out) : 0;
 	struct aerie_blk_io *io = nr_segs <= SEGS ? io_alloc(queue, nr_segs, nr_bufs) : NULL;
 	int err;
 
@@ -552,6 +639,7 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	io->blk = blk;
 	io->nr_segs = 0;
 	io->frozen_out = false;
+	io->changes = false;
 	io->written = 0;
 	io->head = chain->head;
 	err = aerie_blk_parse(vq, chain, READ_ONCE(blk->sectors), aerie_blk_read_only(blk),
@@ -565,7 +653,7 @@ static void serve(struct aerie_vq *vq, struct aerie_vq_chain *chain)
 	io->status = err;
 	if (err == VIRTIO_BLK_S_OK) {
 		if (tells(io))
-			memcpy(io->bufs, chain->bufs + chain->nr_in, nr_bufs * sizeof(*io->bufs));
+			bufs_keep(io, chain);
 		charge(blk, &io->ask);
 		err = io_begin(io, chain);
 		if (err == -EIOCBQUEUED)

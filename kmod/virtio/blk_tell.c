@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a disk tells the memory of what it has read: of each page, from which place.
+ * What a disk tells the memory of what it has read or written: of each page, at which place.
  *
- * That is a page in the file that holds it: of an image the layer's, which clones have in
+ * Its origin, by which pages leave memory, is told where that is on the disk. Who looks for
+ * pages that are the same is told of what has been read: that is a page in the file that holds it: of an image the layer's, which clones have in
  * common, so that they tell the same of what none of them has written. Only whole pages of
  * memory count that were read from whole pages of the disk. Zeroes in no file are not told.
  */
@@ -49,8 +50,19 @@ static void tell_pages(struct aerie_blk *blk, struct aerie_mem *mem, gpa_t gpa, 
 	}
 }
 
+static void tell(struct aerie_blk *blk, struct aerie_mem *mem, gpa_t gpa, u64 pos, u32 pages,
+		 bool read)
+{
+	struct aerie_origin *origin = aerie_blk_origin(blk);
+
+	if (aerie_origin_wanted(origin))
+		aerie_origin_same(origin, gpa, pos, pages);
+	if (read && mem->told)
+		tell_pages(blk, mem, gpa, pos, pages);
+}
+
 void aerie_blk_tell(struct aerie_blk *blk, struct aerie_mem *mem, u64 pos, u32 len,
-		    const struct aerie_vq_buf *b)
+		    const struct aerie_vq_buf *b, bool read)
 {
 	u32 n, skip;
 
@@ -58,6 +70,6 @@ void aerie_blk_tell(struct aerie_blk *blk, struct aerie_mem *mem, u64 pos, u32 l
 		n = min(b->len, len);
 		skip = -b->gpa & (PAGE_SIZE - 1);
 		if (n >= skip + PAGE_SIZE && !((pos + skip) % PAGE_SIZE))
-			tell_pages(blk, mem, b->gpa + skip, pos + skip, (n - skip) >> PAGE_SHIFT);
+			tell(blk, mem, b->gpa + skip, pos + skip, (n - skip) >> PAGE_SHIFT, read);
 	}
 }

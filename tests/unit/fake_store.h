@@ -7,6 +7,7 @@
 #define FAKE_STORE_H
 
 #include "shim.h"
+#include "mm/origin.h"
 #include "mm/pool.h"
 #include "mm/share.h"
 #include "mm/store.h"
@@ -14,6 +15,8 @@
 struct aerie_stored {
 	u8 byte[PAGE_SIZE];
 	u32 slot;		/* of swap, 0: it is compressed */
+	struct aerie_origin *origin;	/* or it is on a disk of the guest, there: */
+	u32 at;
 	bool passed;
 };
 
@@ -28,6 +31,9 @@ static bool fake_store_broken;		/* nothing can be read back */
 /* Others go on while a page is read back. */
 static void (*fake_store_loading)(void);
 static void (*fake_pool_waiting)(void);	/* for room */
+static long fake_disk_nr;		/* pages that are on disks */
+/* Reads one page of a disk; none can be read without it. */
+static int (*fake_disk_read)(struct file *file, u64 pos, struct page *page);
 
 int aerie_share_start(void) { return 0; }
 void aerie_share_stop(void) { }
@@ -102,9 +108,36 @@ unsigned int aerie_store_swap(struct page *const *pages, struct aerie_stored **s
 	return i;
 }
 
+struct aerie_stored *aerie_store_origin(struct aerie_origin *origin, u32 at, struct page *page)
+{
+	struct aerie_stored *stored = fake_stored(page);
+
+	if (!stored)
+		return NULL;
+	stored->origin = origin;
+	stored->at = at;
+	fake_disk_nr++;
+	return stored;
+}
+
+bool aerie_store_on_disk(const struct aerie_stored *stored) { return stored->origin; }
+
+int aerie_swap_io_read(const struct aerie_swap_part *parts, unsigned int nr,
+		       struct page *const *pages, u64 *took)
+{
+	unsigned int i, n = 0, part;
+	int err = fake_disk_read ? 0 : -EIO;
+
+	for (part = 0; part < nr; part++)
+		for (i = 0; !err && i < parts[part].nr; i++)
+			err = fake_disk_read(parts[part].file, parts[part].pos + i * PAGE_SIZE,
+					     pages[n++]);
+	return err;
+}
+
 bool aerie_store_moves(struct aerie_stored *stored)
 {
-	bool moves = !stored->slot && stored->passed;
+	bool moves = !stored->slot && !stored->origin && stored->passed;
 
 	stored->passed = true;
 	return moves;
@@ -119,7 +152,10 @@ unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int n
 	return i;
 }
 
-bool aerie_store_swapped(const struct aerie_stored *stored) { return stored->slot; }
+bool aerie_store_swapped(const struct aerie_stored *stored)
+{
+	return stored->slot || stored->origin;
+}
 
 bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
 {
@@ -128,6 +164,8 @@ bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
 
 bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other)
 {
+	if (stored->origin || other->origin)
+		return stored->origin == other->origin;
 	return stored->slot && other->slot &&
 	       abs((int)(stored->slot - other->slot)) <= fake_swap_near;
 }
@@ -150,6 +188,9 @@ int aerie_store_load(struct aerie_stored *stored, struct page *page)
 		fake_store_loading();
 	if (fake_store_broken)
 		return -EIO;
+	if (stored->origin)
+		return aerie_origin_read(stored->origin, &stored->at, &page, 1) ?:
+		       memcmp(page_address(page), stored, PAGE_SIZE) ? -EIO : 0;
 	memcpy(page_address(page), stored, PAGE_SIZE);
 	return 0;
 }
@@ -160,6 +201,10 @@ void aerie_store_free(struct aerie_stored *stored)
 		fake_swap_room++;
 		fake_swap_nr--;
 	}
+	if (stored->origin) {
+		fake_disk_nr--;
+		aerie_origin_give(stored->origin, stored->at);
+	}
 	memset(stored, 0x5a, sizeof(*stored));
 	kfree(stored);
 	fake_store_nr--;
@@ -167,12 +212,12 @@ void aerie_store_free(struct aerie_stored *stored)
 
 unsigned int aerie_store_bytes(const struct aerie_stored *stored)
 {
-	return stored->slot ? 0 : PAGE_SIZE / 4;
+	return stored->slot || stored->origin ? 0 : PAGE_SIZE / 4;
 }
 
 unsigned long aerie_store_pages(void)
 {
-	return (fake_store_nr - fake_swap_nr) / 4;
+	return (fake_store_nr - fake_swap_nr - fake_disk_nr) / 4;
 }
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/share_figures.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/share_figures.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c kmod/mm/written.c
 /*
  * Guest memory against a model: four VMs with both vendors' tables, of which three share,
  * and whatever guests, the host and devices do, in any order, also in the middle of what the
@@ -22,6 +22,9 @@ int shim_fail_alloc;
 #define CPUS	2
 #define TLB	64
 #define PINS	6
+#define BLOCKS	12	/* of a VM's disk, in four places of three each */
+#define APART	300
+#define WRITES	3
 
 struct translation {
 	bool valid, writable, dirty;
@@ -35,7 +38,16 @@ static struct vm {
 	struct translation tlb[CPUS][TLB];
 	bool counted, written[PAGES];	/* by its guest, since that is counted */
 	long nr_written;
+	struct aerie_origin *origin;
+	u8 disk[BLOCKS][PAGE_SIZE];
 } vms[MEMS];
+
+/* A disk is being written. */
+static struct {
+	struct vm *vm;		/* NULL: none */
+	unsigned int block, nr;
+	gpa_t gpa;		/* whence */
+} writes[WRITES];
 
 static struct {
 	struct vm *vm;		/* NULL: none */
@@ -49,7 +61,8 @@ static bool quiet;		/* nobody interferes */
 static unsigned int depth;	/* of operations: a flush within one is that of a break */
 static bool busy;		/* in one: nobody may wait for another */
 static bool collapsing;		/* slots may be BUSY while translations are flushed */
-static unsigned long shares, breaks, faults, loads, born, collapses;
+static bool reclaiming;		/* an origin may be locked */
+static unsigned long shares, breaks, faults, loads, born, collapses, to_disk;
 
 static u64 rnd(u64 n)
 {
@@ -166,6 +179,98 @@ static void disk_read(struct vm *vm, gpa_t gpa)
 	aerie_share_tell(&vm->mem, gpa, pages, errs ? rnd(8) : 1000 + block);
 }
 
+/* ---- Its own disk -------------------------------------------------------------------- */
+
+static u64 block_pos(unsigned int block)
+{
+	return (u64)(block / 3 * APART + block % 3) * PAGE_SIZE;
+}
+
+static struct file *disk_at(void *disk, u64 pos, u64 *len)
+{
+	return disk;
+}
+
+/* Others go on while it is read. */
+static int disk_fill(struct file *file, u64 pos, struct page *page)
+{
+	struct vm *vm = (struct vm *)file;
+	u64 at = pos / PAGE_SIZE;
+	bool was = reclaiming;
+	unsigned int i;
+
+	if (at % APART >= 3 || at / APART >= BLOCKS / 3)
+		return -EIO;
+	memcpy(page, vm->disk[at / APART * 3 + at % APART], PAGE_SIZE);
+	reclaiming = false;
+	for (i = quiet || busy || depth ? 0 : rnd(4); i; i--)
+		one_op();
+	reclaiming = was;
+	return 0;
+}
+
+static void write_end(unsigned int i)
+{
+	struct vm *vm = writes[i].vm;
+	unsigned int n;
+	u8 page[PAGE_SIZE];
+
+	for (n = 0; n < writes[i].nr; n++) {
+		/* A block of what is there now, or has just been; or it fails. */
+		if (!rnd(8) || aerie_mem_read(&vm->mem, writes[i].gpa + n * PAGE_SIZE, page,
+					      PAGE_SIZE, GFP_NOWAIT))
+			continue;
+		memcpy(vm->disk[writes[i].block + n], page, PAGE_SIZE);
+	}
+	aerie_origin_write_end(vm->origin, block_pos(writes[i].block), writes[i].nr * PAGE_SIZE);
+	aerie_origin_same(vm->origin, writes[i].gpa, block_pos(writes[i].block), writes[i].nr);
+	writes[i].vm = NULL;
+}
+
+/* The guest has its disk read or written, or that comes to an end. */
+static void disk_op(void)
+{
+	unsigned int i = rnd(WRITES), block = rnd(BLOCKS / 3) * 3, nr = 1 + rnd(3), n;
+	struct vm *vm = some_vm();
+	gpa_t gpa = some_page();
+
+	if (writes[i].vm) {
+		write_end(i);
+	} else if (rnd(3)) {
+		for (n = 0; n < nr; n++)
+			host_write(vm, gpa + n * PAGE_SIZE, vm->disk[block + n], PAGE_SIZE);
+		/* It errs, at times. */
+		aerie_origin_same(vm->origin, gpa, block_pos(rnd(8) ? block : rnd(BLOCKS)), nr);
+	} else if (!busy && !reclaiming &&
+		   !aerie_origin_write_begin(vm->origin, block_pos(block), nr * PAGE_SIZE)) {
+		writes[i].vm = vm;
+		writes[i].block = block;
+		writes[i].nr = nr;
+		writes[i].gpa = gpa;
+	}
+}
+
+static void disk_close(struct vm *vm, bool goes_on)
+{
+	unsigned int i;
+
+	for (i = 0; i < WRITES; i++)
+		if (writes[i].vm == vm)
+			write_end(i);
+	aerie_origin_close(vm->origin, goes_on);
+	if (goes_on)
+		EXPECT_EQ(atomic_long_read(&vm->mem.on_disk), 0);
+	vm->origin = NULL;
+}
+
+static void disk_open(struct vm *vm)
+{
+	vm->origin = aerie_origin_open(&vm->mem, disk_at, vm);
+	EXPECT(vm->origin);
+}
+
+/* ------------------------------------------------------------------------------------- */
+
 static void pin_some(void)
 {
 	unsigned int i = rnd(PINS);
@@ -217,7 +322,7 @@ static void one_op(void)
 	depth++;
 	if (!rnd(50))
 		shim_fail_alloc = 1 + rnd(4);
-	switch (rnd(18)) {
+	switch (rnd(21)) {
 	case 0 ... 4:
 		guest_access(vm, gpa + 8 * rnd(512), false, 0);
 		break;
@@ -258,6 +363,9 @@ static void one_op(void)
 		break;
 	case 14 ... 15:
 		disk_read(vm, gpa);
+		break;
+	case 16 ... 18:
+		disk_op();
 		break;
 	default:
 		pin_use();
@@ -358,8 +466,12 @@ static void batches(void)
 		aerie_pool_ask(1 + rnd(300));
 		fake_store_full = !rnd(4);
 		fake_swap_room = rnd(3) ? 300 : 0;
+		reclaiming = true;
 		for (i = 1 + rnd(40); i && aerie_reclaim_batch() == AERIE_RECLAIM_MORE; i--)
 			;
+		reclaiming = false;
+		for (i = 0; i < MEMS; i++)
+			to_disk += atomic_long_read(&vms[i].mem.on_disk);
 		fake_store_full = false;
 		fake_swap_room = 0;
 	} else if (!rnd(20)) {
@@ -403,7 +515,8 @@ static void verify(struct vm *vm)
 	EXPECT_EQ(own, atomic_long_read(&vm->mem.resident));
 	EXPECT_EQ(zero, atomic_long_read(&vm->mem.zero));
 	EXPECT_EQ(shared, atomic_long_read(&vm->mem.shared));
-	EXPECT_EQ(stored, atomic_long_read(&vm->mem.stored) + atomic_long_read(&vm->mem.swapped));
+	EXPECT_EQ(stored, atomic_long_read(&vm->mem.stored) +
+			  atomic_long_read(&vm->mem.swapped) + atomic_long_read(&vm->mem.on_disk));
 	for (gpa = 0; gpa < BYTES; gpa += PAGE_SIZE) {
 		if (!aerie_mem_is_ram(&vm->mem, gpa, PAGE_SIZE))
 			continue;
@@ -451,11 +564,13 @@ static void vm_create(struct vm *vm, const struct aerie_pte_ops *ops, const char
 	vm->counted = false;
 	EXPECT_EQ(aerie_share_join(&vm->mem, group), 0);
 	vm->model = calloc(1, BYTES);
+	disk_open(vm);
 	memset(vm->tlb, 0, sizeof(vm->tlb));
 }
 
 static void vm_destroy(struct vm *vm)
 {
+	disk_close(vm, rnd(2));
 	vm_clear(vm);
 	breaks += atomic_long_read(&vm->mem.broken);
 	loads += atomic_long_read(&vm->mem.loaded);
@@ -472,6 +587,7 @@ static void setup(u64 with)
 	seed = with;
 	quiet = false;
 	fake_store_loading = loading;
+	fake_disk_read = disk_fill;
 	small = aerie_pte_ept_ad;
 	small.no_large = true;
 	EXPECT_EQ(aerie_mm_init(), 0);
@@ -515,6 +631,12 @@ TEST(anything_in_any_order)
 				count_written(some_vm(), rnd(4));
 			if (!rnd(4000))
 				vm_clear(some_vm());
+			if (!rnd(500)) {
+				struct vm *vm = some_vm();
+
+				disk_close(vm, true);
+				disk_open(vm);
+			}
 			if (!rnd(3000))
 				verify(some_vm());
 		}
@@ -523,8 +645,9 @@ TEST(anything_in_any_order)
 		teardown();
 	}
 	shim_hash_shift = 0;
-	printf("# %lu pages shared at the end, %lu born so, %lu broken, %lu brought back, %lu faults, %lu collapses\n",
-	       shares, born, breaks, loads, faults, collapses);
+	printf("# %lu pages shared at the end, %lu born so, %lu broken, %lu brought back, %lu faults, %lu collapses, %lu on disks\n",
+	       shares, born, breaks, loads, faults, collapses, to_disk);
+	EXPECT(to_disk > 1000);
 	EXPECT(collapses > 20);
 	EXPECT(born > 1000);
 	EXPECT(loads > 1000);

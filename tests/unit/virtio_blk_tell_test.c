@@ -22,7 +22,14 @@ static struct {
 	u64 key;
 } told[MAX];
 static unsigned int nr_told;
-static struct aerie_mem mem;
+static struct {
+	gpa_t gpa;
+	u64 pos;
+	u32 pages;
+} same[MAX];
+static unsigned int nr_same;
+static bool wanted;		/* what is the same */
+static struct aerie_mem mem = { .told = true };
 static const char one[1], two[1];
 
 const struct inode *aerie_blk_at(struct aerie_blk *blk, u64 pos, u64 *len)
@@ -45,10 +52,29 @@ void aerie_share_tell(struct aerie_mem *m, gpa_t gpa, u32 pages, u64 key)
 	told[nr_told++].key = key;
 }
 
+struct aerie_origin *aerie_blk_origin(struct aerie_blk *blk)
+{
+	return (struct aerie_origin *)blk;
+}
+
+bool aerie_origin_wanted(const struct aerie_origin *origin)
+{
+	return wanted;
+}
+
+void aerie_origin_same(struct aerie_origin *origin, gpa_t gpa, u64 pos, u32 pages)
+{
+	EXPECT(wanted);
+	EXPECT(nr_same < MAX);
+	same[nr_same].gpa = gpa;
+	same[nr_same].pos = pos;
+	same[nr_same++].pages = pages;
+}
+
 static void tell(struct aerie_blk *blk, u64 pos, u32 len, const struct aerie_vq_buf *bufs)
 {
-	nr_told = 0;
-	aerie_blk_tell(blk, &mem, pos, len, bufs);
+	nr_told = nr_same = 0;
+	aerie_blk_tell(blk, &mem, pos, len, bufs, true);
 }
 
 static void expect(unsigned int i, gpa_t gpa, u32 pages)
@@ -98,6 +124,33 @@ TEST(what_is_not_aligned)
 	EXPECT_EQ(nr_told, 0);
 	tell(&blk, P, 0, NULL);
 	EXPECT_EQ(nr_told, 0);
+}
+
+TEST(its_origin_is_told_what_is_read_and_written)
+{
+	struct aerie_blk blk = { { { 0, one }, { 2 * P, two } } };
+	const struct aerie_vq_buf bufs[] = { { 16 * P + 512, P - 512 }, { 40 * P, 2 * P } };
+
+	tell(&blk, 512, 3 * P - 512, bufs);
+	EXPECT_EQ(nr_same, 0);
+	wanted = true;
+	tell(&blk, 512, 3 * P - 512, bufs);
+	EXPECT_EQ(nr_same, 1);
+	EXPECT_EQ(same[0].gpa, 40 * P);
+	EXPECT_EQ(same[0].pos, P);
+	EXPECT_EQ(same[0].pages, 2);
+	EXPECT_EQ(nr_told, 2);
+	/* Who looks for what is the same cares for what has been read alone. */
+	nr_told = nr_same = 0;
+	aerie_blk_tell(&blk, &mem, 0, P, (struct aerie_vq_buf[]){ { 8 * P, P } }, false);
+	EXPECT_EQ(nr_same, 1);
+	EXPECT_EQ(nr_told, 0);
+	mem.told = false;
+	tell(&blk, 0, P, (struct aerie_vq_buf[]){ { 8 * P, P } });
+	EXPECT_EQ(nr_same, 1);
+	EXPECT_EQ(nr_told, 0);
+	mem.told = true;
+	wanted = false;
 }
 
 TEST(the_layers_of_an_image)

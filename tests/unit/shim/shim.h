@@ -70,6 +70,7 @@ typedef s64 ktime_t;
 #define smp_rmb()		do { } while (0)
 #define smp_mb__after_atomic()	do { } while (0)
 #define smp_mb__before_atomic()	do { } while (0)
+#define smp_mb__before_atomic()	do { } while (0)
 #define OPTIMIZER_HIDE_VAR(x)	((void)(x))
 #define barrier()		__asm__ volatile("" ::: "memory")
 #define EXPORT_SYMBOL_GPL(x)
@@ -283,6 +284,7 @@ struct mutex { int held; };
 #define preempt_enable() do { } while (0)
 /* A test may want to know where a loop lets others run. */
 extern void shim_resched(void) __attribute__((weak));
+#define schedule_timeout_idle(n) cond_resched()
 #define cond_resched() do { if (shim_resched) shim_resched(); } while (0)
 
 struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *head); };
@@ -628,6 +630,13 @@ extern unsigned int shim_softirqs;
 #define need_resched()		shim_need_resched
 #define local_softirq_pending()	shim_softirqs
 struct kref { int n; };
+static inline void kref_init(struct kref *ref) { ref->n = 1; }
+static inline void kref_get(struct kref *ref) { ref->n++; }
+static inline void kref_put(struct kref *ref, void (*release)(struct kref *ref))
+{
+	if (!--ref->n)
+		release(ref);
+}
 struct dentry;
 struct file;
 struct task_struct;
