@@ -44,7 +44,8 @@ static void setup(void)
 	picture_add(&p, 32, AERIE_MEM_SHARED);
 	picture_add(&p, 8, AERIE_MEM_STORED);
 	picture_add(&p, 8, AERIE_MEM_SWAPPED);
-	picture_add(&p, 16, AERIE_MEM_ZERO);
+	picture_add(&p, 12, AERIE_MEM_ZERO);
+	picture_add(&p, 4, AERIE_MEM_ON_DISK);
 	picture_add(&p, 256, AERIE_MEM_LARGE);
 }
 
@@ -66,7 +67,7 @@ TEST(as_text)
 	is(f, "00000000  oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo\n"
 	      "00040000  ................................................................\n"
 	      "00080000  ................................--------------------------------\n"
-	      "000c0000  ssssssssssssssssssssssssssssssssccccccccwwwwwwww0000000000000000\n"
+	      "000c0000  ssssssssssssssssssssssssssssssssccccccccwwwwwwww000000000000dddd\n"
 	      "00100000  OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO\n"
 	      "00140000  OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO\n"
 	      "00180000  OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO\n"
@@ -75,12 +76,13 @@ TEST(as_text)
 	      "a character is 4KiB, drawn as what most of it is\n"
 	      "\n"
 	      ".  untouched              384KiB   20.0%\n"
-	      "0  zeroes                  64KiB    3.3%\n"
+	      "0  zeroes                  48KiB    2.5%\n"
 	      "o  own, 4 KiB pages       256KiB   13.3%\n"
 	      "O  own, 2 MiB pages         1MiB   53.3%\n"
 	      "s  shared                 128KiB    6.7%\n"
 	      "c  stored, compressed      32KiB    1.7%\n"
 	      "w  in swap                 32KiB    1.7%\n"
+	      "d  on its own disks        16KiB    0.8%\n"
 	      "-  not RAM                128KiB\n");
 }
 
@@ -107,7 +109,7 @@ TEST(block_characters_and_colors)
 	picture_text(&p, 80, true, true, f);
 	fclose(f);
 	EXPECT(!strncmp(text, "00000000  \033[34m\u2588\u2588\033[0m\033[33m\u2584\033[0m\n", 36));
-	EXPECT_EQ(count(text, "\033[0m"), 2 + 8);
+	EXPECT_EQ(count(text, "\033[0m"), 2 + 9);
 	free(text);
 }
 
