@@ -200,7 +200,7 @@ TEST(as_svg)
 	EXPECT(strstr(text, ">The memory of web<"));
 	EXPECT(strstr(text, "<title>0x0, 256KiB: own, 4 KiB pages</title>"));
 	/* Nothing is drawn of what is no RAM; lines are of 512 KiB. */
-	EXPECT_EQ(count(text, "<title>"), 1 + 2 + 4 + 2);
+	EXPECT_EQ(count(text, "<title>"), 1 + 2 + 5 + 2);
 	EXPECT(strstr(text, ">not RAM<"));
 	EXPECT(!strstr(text, "unknown"));
 	free(text);
