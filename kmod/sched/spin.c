@@ -22,6 +22,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
+#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 
@@ -31,7 +32,7 @@
 #define SPIN_MAX_US	1000u
 #define AGAIN_PART	4u	/* of the time to the first look: until the one that makes sure */
 #define NEAR_BYTES	64u
-#define SHARE_MAX	8u	/* vCPUs of a VM for each processor */
+#define SHARE_MAX	8u	/* vCPUs of a VM for each processor they may have */
 #define IN_A_ROW	12u	/* turns */
 #define ALONE_TIMES	4u	/* as long as to the first look otherwise, after those */
 
@@ -76,11 +77,13 @@ void aerie_spin_load(struct aerie_vcpu *vcpu)
 {
 	struct aerie_spin *s = &vcpu->sched.spin;
 	u64 ns = min(READ_ONCE(spin_us), SPIN_MAX_US) * NSEC_PER_USEC, first = ns;
+	/* It may be allowed some that are not there. */
+	u32 cpus = min_t(u32, num_online_cpus(), current->nr_cpus_allowed);
 	bool spun = s->spins;
 
 	s->spins = false;
 	if (s->halted || vcpu->vm->nr_vcpus == 1 || aerie_backend->pause_exits ||
-	    hrtimer_resolution > ns || vcpu->vm->nr_vcpus > SHARE_MAX * num_online_cpus() ||
+	    hrtimer_resolution > ns || vcpu->vm->nr_vcpus > SHARE_MAX * cpus ||
 	    !siblings_wait(vcpu))
 		return;
 	if (!spun) {

@@ -154,6 +154,19 @@ TEST(not_where_very_many_share_a_processor)
 	vm.nr_vcpus = 9;
 	aerie_spin_load(&vcpus[0]);
 	EXPECT_EQ(armed, 0);
+	/* Those count that the host has and that they may run on. */
+	shim_online = 2;
+	aerie_spin_load(&vcpus[0]);
+	EXPECT_EQ(armed, 0);
+	shim_current.nr_cpus_allowed = 2;
+	aerie_spin_load(&vcpus[0]);
+	EXPECT(armed);
+	shim_online = 1;
+	setup();
+	vm.nr_vcpus = 9;
+	aerie_spin_load(&vcpus[0]);
+	EXPECT_EQ(armed, 0);
+	shim_current.nr_cpus_allowed = 1;
 }
 
 TEST(not_where_the_processor_tells)

@@ -625,7 +625,8 @@ struct hrtimer { ktime_t expires; };
 extern unsigned int hrtimer_resolution;
 /* What a test says: whether the scheduler wants the processor, and which softirqs wait. */
 extern bool shim_need_resched;
-static inline unsigned int num_online_cpus(void) { return 1; }
+__attribute__((weak)) unsigned int shim_online = 1;
+static inline unsigned int num_online_cpus(void) { return shim_online; }
 extern unsigned int shim_softirqs;
 #define need_resched()		shim_need_resched
 #define local_softirq_pending()	shim_softirqs
@@ -639,7 +640,9 @@ static inline void kref_put(struct kref *ref, void (*release)(struct kref *ref))
 }
 struct dentry;
 struct file;
-struct task_struct;
+struct task_struct { int nr_cpus_allowed; };
+__attribute__((weak)) struct task_struct shim_current = { .nr_cpus_allowed = 1 };
+#define current (&shim_current)
 /* Works wait until a test runs them: fake_work.h has the calls. */
 struct workqueue_struct;
 struct work_struct { void (*func)(struct work_struct *); };
