@@ -182,7 +182,11 @@ struct aerie_vcpu {
 	bool pv_kicked;			/* [a] another vCPU ends its next HLT, or this one */
 	u32 yield_to;			/* [t] number + 1 of who shall run first, or 0 */
 	bool check_events;		/* [t] look at events before the next entry */
-	u64 entered_tsc, exited_tsc;	/* [t] host TSC at the last entry and exit */
+	/*
+	 * [t] Host TSC at the entry from the run loop, later by what exits on the fast path
+	 * have taken since; and at the last exit. What lies between is the guest's time.
+	 */
+	u64 entered_tsc, exited_tsc;
 	unsigned int fast_left;		/* [t] exits to go before interrupts get in */
 
 	unsigned long requests;		/* [a] BIT(enum aerie_request) */

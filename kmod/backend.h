@@ -357,7 +357,6 @@ static inline void aerie_reg_write(struct aerie_vcpu *vcpu, enum aerie_reg reg, 
 static __always_inline void aerie_exited(struct aerie_vcpu *vcpu)
 {
 	vcpu->exited_tsc = rdtsc();
-	vcpu->stats->guest_tsc += vcpu->exited_tsc - vcpu->entered_tsc;
 }
 
 #endif

@@ -182,13 +182,13 @@ static noinline bool fast_cr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 
 static __always_inline enum aerie_fast again(struct aerie_vcpu *vcpu, unsigned int kind)
 {
-	u64 now;
+	u64 took;
 
 	if (unlikely(!--vcpu->fast_left))
 		return AERIE_FAST_DONE;
-	now = rdtsc();
-	aerie_stat_add(&vcpu->stats->exits[kind], now - vcpu->exited_tsc);
-	vcpu->entered_tsc = now;
+	took = rdtsc() - vcpu->exited_tsc;
+	vcpu->entered_tsc += took;
+	aerie_stat_add(&vcpu->stats->exits[kind], took);
 	return AERIE_FAST_AGAIN;
 }
 

@@ -98,7 +98,7 @@ static noinline bool walk_record(struct aerie_vcpu *vcpu, struct fetch_walk *wal
 	return walk->kaddr;
 }
 
-static bool walk_holds(const struct fetch_walk *walk)
+static __always_inline bool walk_holds(const struct fetch_walk *walk)
 {
 	return READ_ONCE(*walk->pte[0]) == walk->val[0] &&
 	       READ_ONCE(*walk->pte[1]) == walk->val[1] &&

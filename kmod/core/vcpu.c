@@ -349,6 +349,7 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 				      vcpu->id, err);
 			return AERIE_NEXT_STOP;
 		}
+		vcpu->stats->guest_tsc += vcpu->exited_tsc - vcpu->entered_tsc;
 		handled = true;
 		irqs_on = exit.done;
 		if (exit.done) {

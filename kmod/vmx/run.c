@@ -135,6 +135,23 @@ static void l1d_flush(struct vmx_vcpu *vmx)
 	vmx->l1d_stale = false;
 }
 
+/* Processors that need nothing of it do not ask each time. */
+static DEFINE_STATIC_KEY_FALSE(chores);
+
+void vmx_entry_setup(void)
+{
+	if (vmx_caps.pebs || aerie_mit_l1d_flush)
+		static_branch_enable(&chores);
+}
+
+static void do_chores(struct vmx_vcpu *vmx)
+{
+	if (vmx_caps.pebs)
+		pebs_off(vmx);
+	if (aerie_mit_l1d_flush && vmx->l1d_stale)
+		l1d_flush(vmx);
+}
+
 static bool entry_refused(struct vmx_vcpu *vmx)
 {
 	const char *rule = vmx_entry_check(vmx);
@@ -266,10 +283,8 @@ int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 			vmx_tpr_threshold_sync(vmx);
 		if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
 			return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
-		if (vmx_caps.pebs)
-			pebs_off(vmx);
-		if (aerie_mit_l1d_flush && vmx->l1d_stale)
-			l1d_flush(vmx);
+		if (static_branch_unlikely(&chores))
+			do_chores(vmx);
 
 		err = run(vmx);
 

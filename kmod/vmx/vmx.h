@@ -293,6 +293,8 @@ void vmx_virtual_irq(struct aerie_vcpu *vcpu, int vector);
 void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* run.c */
+/* What this host has to have done before each entry. Context: setup. */
+void vmx_entry_setup(void);
 int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost);
 
