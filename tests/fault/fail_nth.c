@@ -378,6 +378,80 @@ static bool try_stop(unsigned int nth, bool *fired, int *err)
 	return right && *err && is == AERIE_STATE_RUNNING;
 }
 
+/* ---- Swap, and how it is scheduled ------------------------------------------- */
+
+static char swap_path[] = "/tmp/failnth-swap-XXXXXX";
+static int swap_fd;
+
+static bool swap_file(void)
+{
+	swap_fd = mkstemp(swap_path);
+	return swap_fd >= 0 && !ftruncate(swap_fd, 2 << 20);
+}
+
+static void request_swap(struct nl_request *r, bool on)
+{
+	nl_named(&nl, r, on ? AERIE_CMD_SWAP_ON : AERIE_CMD_SWAP_OFF, NULL);
+	if (on)
+		nl_put(r, AERIE_A_SWAP_FD, &swap_fd, sizeof(swap_fd));
+	else
+		nl_put_string(r, AERIE_A_SWAP_PATH, swap_path);
+}
+
+static int swap(bool on)
+{
+	struct nl_request r;
+
+	request_swap(&r, on);
+	return nl_do(&nl, &r, 0, NULL, 0);
+}
+
+/* An answer may have been lost. */
+static bool try_swap_on(unsigned int nth, bool *fired, int *err)
+{
+	struct nl_request r;
+	int off;
+
+	request_swap(&r, true);
+	*err = send_failing(&r, nth, fired);
+	off = swap(false);
+	if (!*err)
+		return !off;
+	return shortage(*err) && (off == -ENOENT || (*err == -ENOBUFS && !off));
+}
+
+static bool try_swap_off(unsigned int nth, bool *fired, int *err)
+{
+	bool right = !swap(true);
+	struct nl_request r;
+	int off;
+
+	request_swap(&r, false);
+	*err = send_failing(&r, nth, fired);
+	off = swap(false);
+	if (!*err)
+		return right && off == -ENOENT;
+	return right && shortage(*err) && (!off || (*err == -ENOBUFS && off == -ENOENT));
+}
+
+static bool try_sched(unsigned int nth, bool *fired, int *err)
+{
+	uint32_t weight = 100 + nth % 100, cap = 50 + nth % 50;
+	struct nl_request r;
+
+	nl_named(&nl, &r, AERIE_CMD_SCHED_SET, NAME);
+	nl_put(&r, AERIE_A_SCHED_WEIGHT, &weight, sizeof(weight));
+	nl_put(&r, AERIE_A_SCHED_CAP, &cap, sizeof(cap));
+	nl_put_string(&r, AERIE_A_SCHED_PIN, "0");
+	*err = send_failing(&r, nth, fired);
+	return !*err || shortage(*err);
+}
+
+static bool try_sched_get(unsigned int nth, bool *fired, int *err)
+{
+	return try_named(AERIE_CMD_SCHED_GET, nth, fired, err);
+}
+
 static bool try_destroy(unsigned int nth, bool *fired, int *err)
 {
 	bool right = make(payload_fd) && !nl_simple(&nl, AERIE_CMD_VM_START, NAME) &&
@@ -550,6 +624,15 @@ int main(int argc, char **argv)
 	walk("stat", try_stat, MOST);
 	walk("map", try_map, MOST);
 	walk("doctor", try_doctor, MOST);
+	walk("scheduling", try_sched, MOST);
+	walk("what that is", try_sched_get, MOST);
+	if (swap_file()) {
+		walk("swap on", try_swap_on, MOST);
+		walk("swap off", try_swap_off, MOST);
+	} else {
+		result(false, "a file for swap");
+	}
+	unlink(swap_path);
 	walk("pause", try_pause, MOST);
 	walk("reset", try_reset, MOST);
 	walk("stop", try_stop, MOST);
