@@ -5,4 +5,4 @@ lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/guest.sh
 . "$lib/guest.sh"
-payload ipi --vcpus 64 --timeout 300
+payload ipi --vcpus 64 --timeout 900

@@ -35,6 +35,12 @@ static void halt_for_interrupts(void *arg)
 		sti_hlt_cli();
 }
 
+/* Many spin on few processors, where one may wait for its turn for very long. */
+static u64 patience_ms(void)
+{
+	return nr > 8 ? 120000 : 10000;
+}
+
 /* Others wait, spinning or halted; all or some of @want should get it. Who did? */
 static u64 arrives(u32 dest, u32 icr, u64 want, bool all, bool halted)
 {
@@ -50,7 +56,7 @@ static u64 arrives(u32 dest, u32 icr, u64 want, bool all, bool halted)
 	WAIT_FOR(({ sti_nop_cli();
 		for (mask = 0, i = 0; i < nr; i++)
 			mask |= (u64)!!count[i] << i;
-		all ? (mask & want) == want : mask & want; }), 10000);
+		all ? (mask & want) == want : mask & want; }), patience_ms());
 	delay_us(1000);			/* for those that should not have it */
 	stop = true;
 	if (halted)
