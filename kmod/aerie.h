@@ -188,6 +188,7 @@ struct aerie_vcpu {
 	 */
 	u64 entered_tsc, exited_tsc;
 	unsigned int fast_left;		/* [t] exits to go before interrupts get in */
+	unsigned int done_kind;		/* [t] of the last one that was done on the fast path */
 
 	unsigned long requests;		/* [a] BIT(enum aerie_request) */
 	atomic_t nmi_queued;		/* [a] NMIs others have sent */

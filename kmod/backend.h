@@ -17,6 +17,14 @@ enum aerie_fast {
 	AERIE_FAST_DONE,	/* done, but the core has to look at something */
 };
 
+/* One kind each, for the following. */
+enum aerie_fast aerie_fast_cpuid(struct aerie_vcpu *vcpu);
+enum aerie_fast aerie_fast_rdmsr(struct aerie_vcpu *vcpu);
+enum aerie_fast aerie_fast_wrmsr(struct aerie_vcpu *vcpu);
+enum aerie_fast aerie_fast_hypercall(struct aerie_vcpu *vcpu);
+enum aerie_fast aerie_fast_hlt(struct aerie_vcpu *vcpu);
+enum aerie_fast aerie_fast_nothing(struct aerie_vcpu *vcpu, unsigned int kind);
+
 /**
  * aerie_fast() - do what an exiting instruction does, if it can be done at once
  * @vcpu: the vCPU, just after an exit; vcpu->regs_avail is right
@@ -26,7 +34,24 @@ enum aerie_fast {
  * unless it returns NO the caller moves RIP and ends an interrupt shadow.
  * Context: loaded, interrupts off.
  */
-enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind);
+static __always_inline enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
+{
+	/* In the order in which guests want them quick: MSRs are how they program timers. */
+	if (kind == AERIE_EXIT_WRMSR)
+		return aerie_fast_wrmsr(vcpu);
+	if (kind == AERIE_EXIT_RDMSR)
+		return aerie_fast_rdmsr(vcpu);
+	if (kind == AERIE_EXIT_CPUID)
+		return aerie_fast_cpuid(vcpu);
+	if (kind == AERIE_EXIT_HLT)
+		return aerie_fast_hlt(vcpu);
+	if (kind == AERIE_EXIT_HYPERCALL)
+		return aerie_fast_hypercall(vcpu);
+	/* Guest caches are the host's. */
+	if (kind == AERIE_EXIT_INVD || kind == AERIE_EXIT_WBINVD)
+		return aerie_fast_nothing(vcpu, kind);
+	return AERIE_FAST_NO;
+}
 
 /**
  * aerie_fast_pio() - the same for IN and OUT, which are AERIE_EXIT_PIO

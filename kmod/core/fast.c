@@ -180,72 +180,94 @@ static noinline bool fast_cr(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 	return false;
 }
 
+/* All is done, but the run loop has to look at what follows. */
+static __always_inline enum aerie_fast last(struct aerie_vcpu *vcpu, unsigned int kind)
+{
+	vcpu->done_kind = kind;
+	return AERIE_FAST_DONE;
+}
+
 static __always_inline enum aerie_fast again(struct aerie_vcpu *vcpu, unsigned int kind)
 {
 	u64 took;
 
 	if (unlikely(!--vcpu->fast_left))
-		return AERIE_FAST_DONE;
+		return last(vcpu, kind);
 	took = rdtsc() - vcpu->exited_tsc;
 	vcpu->entered_tsc += took;
 	aerie_stat_add(&vcpu->stats->exits[kind], took);
 	return AERIE_FAST_AGAIN;
 }
 
-enum aerie_fast aerie_fast(struct aerie_vcpu *vcpu, unsigned int kind)
+static __always_inline enum aerie_fast again_or_last(struct aerie_vcpu *vcpu, unsigned int kind)
 {
-	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
+	return unlikely(waits_or_woke(vcpu)) ? last(vcpu, kind) : again(vcpu, kind);
+}
+
+/* Exits take the long way past their tracepoints. */
+static __always_inline bool traced(void)
+{
+	return trace_aerie_exit_enabled() || trace_aerie_entry_enabled();
+}
+
+enum aerie_fast aerie_fast_cpuid(struct aerie_vcpu *vcpu)
+{
+	if (traced())
 		return AERIE_FAST_NO;
-	switch (kind) {
-	case AERIE_EXIT_CPUID:
-		insn_cpuid(vcpu);
-		break;
-	case AERIE_EXIT_HYPERCALL:
-		insn_hypercall(vcpu);
-		if (unlikely(waits_or_woke(vcpu)))
-			return AERIE_FAST_DONE;
-		break;
-	case AERIE_EXIT_HLT:
-		/* What would end it depends on what is in service. */
-		if (vcpu->pv.eoi_offer && unlikely(aerie_pv_eoi_settle(vcpu)))
-			return AERIE_FAST_NO;
-		insn_hlt(vcpu);
-		return AERIE_FAST_DONE;
-	case AERIE_EXIT_INVD:		/* guest caches are the host's: nothing to do */
-	case AERIE_EXIT_WBINVD:
-		break;
-	case AERIE_EXIT_RDMSR:
-		if (trace_aerie_msr_enabled() || insn_rdmsr(vcpu))
-			return AERIE_FAST_NO;
-		if (unlikely(waits(vcpu)))
-			return AERIE_FAST_DONE;
-		break;
-	case AERIE_EXIT_WRMSR:
-		if (trace_aerie_msr_enabled() || insn_wrmsr(vcpu))
-			return AERIE_FAST_NO;
-		if (unlikely(waits_or_woke(vcpu)))
-			return AERIE_FAST_DONE;
-		break;
-	default:
+	insn_cpuid(vcpu);
+	return again(vcpu, AERIE_EXIT_CPUID);
+}
+
+enum aerie_fast aerie_fast_rdmsr(struct aerie_vcpu *vcpu)
+{
+	if (traced() || trace_aerie_msr_enabled() || insn_rdmsr(vcpu))
 		return AERIE_FAST_NO;
-	}
-	return again(vcpu, kind);
+	return unlikely(waits(vcpu)) ? last(vcpu, AERIE_EXIT_RDMSR) :
+				       again(vcpu, AERIE_EXIT_RDMSR);
+}
+
+enum aerie_fast aerie_fast_wrmsr(struct aerie_vcpu *vcpu)
+{
+	if (traced() || trace_aerie_msr_enabled() || insn_wrmsr(vcpu))
+		return AERIE_FAST_NO;
+	return again_or_last(vcpu, AERIE_EXIT_WRMSR);
+}
+
+enum aerie_fast aerie_fast_hypercall(struct aerie_vcpu *vcpu)
+{
+	if (traced())
+		return AERIE_FAST_NO;
+	insn_hypercall(vcpu);
+	return again_or_last(vcpu, AERIE_EXIT_HYPERCALL);
+}
+
+enum aerie_fast aerie_fast_hlt(struct aerie_vcpu *vcpu)
+{
+	/* What would end it depends on what is in service. */
+	if (traced() || (vcpu->pv.eoi_offer && unlikely(aerie_pv_eoi_settle(vcpu))))
+		return AERIE_FAST_NO;
+	insn_hlt(vcpu);
+	return last(vcpu, AERIE_EXIT_HLT);
+}
+
+enum aerie_fast aerie_fast_nothing(struct aerie_vcpu *vcpu, unsigned int kind)
+{
+	return traced() ? AERIE_FAST_NO : again(vcpu, kind);
 }
 
 enum aerie_fast aerie_fast_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int size, bool in)
 {
-	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled() ||
-	    trace_aerie_pio_enabled())
+	if (traced() || trace_aerie_pio_enabled())
 		return AERIE_FAST_NO;
 	insn_pio(vcpu, port, size, in);
-	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, AERIE_EXIT_PIO);
+	return again_or_last(vcpu, AERIE_EXIT_PIO);
 }
 
 enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	const struct aerie_insn *insn;
 
-	if (trace_aerie_exit_enabled() || trace_aerie_entry_enabled())
+	if (traced())
 		return AERIE_FAST_NO;
 	switch (exit->kind) {
 	case AERIE_EXIT_FAULT:
@@ -263,5 +285,5 @@ enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *e
 		exit->insn_len = insn->len;
 		return aerie_fast(vcpu, exit->kind);
 	}
-	return unlikely(waits_or_woke(vcpu)) ? AERIE_FAST_DONE : again(vcpu, exit->kind);
+	return again_or_last(vcpu, exit->kind);
 }

@@ -353,6 +353,7 @@ static enum aerie_next vcpu_run_loaded(struct aerie_vcpu *vcpu)
 		handled = true;
 		irqs_on = exit.done;
 		if (exit.done) {
+			exit.kind = vcpu->done_kind;
 			local_irq_enable();
 			if (likely(vcpu->mp_state == AERIE_MP_RUNNING))
 				continue;

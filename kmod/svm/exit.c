@@ -76,21 +76,21 @@ static void decode_exit(struct svm_vcpu *svm, struct aerie_exit *exit)
 		machine_check();
 }
 
-/* Of a kind below: there is nothing to decode. */
-#define SIMPLE	0x80
+/* Of a kind below: there is something to decode. */
+#define DECODE	0x80
 
 /* Exits that may be for the fast path, by the exit code. Nested faults are one more. */
 static const u8 fast_kinds[] = {
-	[SVM_EXIT_WRITE_CR0] = AERIE_EXIT_CR,
-	[SVM_EXIT_WRITE_CR4] = AERIE_EXIT_CR,
-	[SVM_EXIT_CR0_SEL_WRITE] = AERIE_EXIT_CR,
-	[SVM_EXIT_CPUID] = AERIE_EXIT_CPUID | SIMPLE,
-	[SVM_EXIT_INVD] = AERIE_EXIT_INVD | SIMPLE,
-	[SVM_EXIT_HLT] = AERIE_EXIT_HLT | SIMPLE,
-	[SVM_EXIT_IOIO] = AERIE_EXIT_PIO,
-	[SVM_EXIT_MSR] = AERIE_EXIT_RDMSR,
-	[SVM_EXIT_VMMCALL] = AERIE_EXIT_HYPERCALL | SIMPLE,
-	[SVM_EXIT_WBINVD] = AERIE_EXIT_WBINVD | SIMPLE,
+	[SVM_EXIT_WRITE_CR0] = AERIE_EXIT_CR | DECODE,
+	[SVM_EXIT_WRITE_CR4] = AERIE_EXIT_CR | DECODE,
+	[SVM_EXIT_CR0_SEL_WRITE] = AERIE_EXIT_CR | DECODE,
+	[SVM_EXIT_CPUID] = AERIE_EXIT_CPUID,
+	[SVM_EXIT_INVD] = AERIE_EXIT_INVD,
+	[SVM_EXIT_HLT] = AERIE_EXIT_HLT,
+	[SVM_EXIT_IOIO] = AERIE_EXIT_PIO | DECODE,
+	[SVM_EXIT_MSR] = AERIE_EXIT_RDMSR | DECODE,
+	[SVM_EXIT_VMMCALL] = AERIE_EXIT_HYPERCALL,
+	[SVM_EXIT_WBINVD] = AERIE_EXIT_WBINVD,
 };
 
 /* Are a new RIP, no shadow and no RF all that ends the instruction? See core/fast.c. */
@@ -146,7 +146,7 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 
 /* APM, IOIO Intercepts: the RIP behind the instruction is always there. */
 static noinline enum aerie_fast fast_pio(struct svm_vcpu *svm, struct svm_control *c,
-					 struct svm_save *save, struct aerie_exit *exit)
+					 struct svm_save *save)
 {
 	u64 info = c->exit_info_1, next = c->exit_info_2;
 	enum aerie_fast done;
@@ -154,7 +154,6 @@ static noinline enum aerie_fast fast_pio(struct svm_vcpu *svm, struct svm_contro
 	if (info & SVM_IOIO_STR_MASK || !len_to(save->rip, next) ||
 	    save->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF) || !exit_plain(svm, c))
 		return AERIE_FAST_NO;
-	exit->kind = AERIE_EXIT_PIO;
 	done = aerie_fast_pio(&svm->vcpu, info >> 16, info >> SVM_IOIO_SIZE_SHIFT & 7,
 			      info & SVM_IOIO_TYPE_MASK);
 	if (done)
@@ -167,25 +166,22 @@ static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_con
 {
 	u64 code = c->exit_code, next = c->next_rip;
 	enum aerie_fast done;
-	u8 kind;
+	u32 kind;
 
 	if (unlikely(code >= ARRAY_SIZE(fast_kinds)))
 		return code == SVM_EXIT_NPF ? fast_decoded(svm, AERIE_EXIT_FAULT, exit) :
 					      AERIE_FAST_NO;
 	kind = fast_kinds[code];
-	if (!(kind & SIMPLE)) {
-		if (code == SVM_EXIT_IOIO)
-			return fast_pio(svm, c, save, exit);
+	if (kind & DECODE) {
 		if (code != SVM_EXIT_MSR)
-			return fast_decoded(svm, kind, exit);
+			return code == SVM_EXIT_IOIO ? fast_pio(svm, c, save) :
+						       fast_decoded(svm, kind & ~DECODE, exit);
 		kind = c->exit_info_1 & 1 ? AERIE_EXIT_WRMSR : AERIE_EXIT_RDMSR;
 	}
-	kind &= ~SIMPLE;
 	if (unlikely(!len_to(save->rip, next)))
 		return fast_decoded(svm, kind, exit);
 	if (save->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF) || !exit_plain(svm, c))
 		return AERIE_FAST_NO;
-	exit->kind = kind;
 	done = aerie_fast(&svm->vcpu, kind);
 	if (done)
 		insn_done(c, save, next);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * VM entry and exit: general registers, and what must be done before the first
- * return or indirect branch that follows an exit.
+ * VM entry and exit, over and over: general registers, and what must be done before
+ * the first return or indirect branch that follows an exit.
  *
  * The guest's registers are vcpu->regs in the hardware's encoding, eight bytes
  * each (asserted in run.c); RSP, RIP and RFLAGS are switched by the VMCS, the
@@ -63,11 +63,8 @@ vmx_verw_sel:
 #endif
 .endm
 
-/*
- * Against what the guest has taught the predictors. RSI: spec_ctrl; clobbers RAX, RCX
- * and RDX.
- */
-.macro EXIT_MITIGATIONS
+/* Against what the guest has taught the predictors; clobbers RAX, RCX and RDX. */
+.macro EXIT_MITIGATIONS spec_ctrl:req
 	/* The guest filled the return stack: overwrite it before the first RET. */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
 			   X86_FEATURE_RSB_VMEXIT_LITE
@@ -78,8 +75,8 @@ vmx_verw_sel:
 	 */
 	ALTERNATIVE "jmp .Lno_ibrs_\@", "", X86_FEATURE_KERNEL_IBRS
 	mov	$MSR_IA32_SPEC_CTRL, %ecx
-	mov	%esi, %eax
-	mov	%rsi, %rdx
+	mov	\spec_ctrl, %rax
+	mov	%rax, %rdx
 	shr	$32, %rdx
 	wrmsr
 	lfence
@@ -92,15 +89,18 @@ vmx_verw_sel:
 .endm
 
 /*
- * int vmx_enter_guest(u64 *regs, u64 *host_rsp, bool launched, u64 spec_ctrl)
+ * int vmx_enter_guest(struct vmx_vcpu *vmx, u64 *host_rsp, bool launched, u64 spec_ctrl)
  *
  * host_rsp: HOST_RSP as the VMCS has it, updated; spec_ctrl: the value that
  * SPEC_CTRL has while this thread runs, used where the kernel relies on legacy
- * IBRS. Returns 0 after an exit, 1 with an error number in the VMCS, 2 without.
+ * IBRS. Enters again for as long as vmx_exited() says so. Returns 0 after an exit, 1
+ * with an error number in the VMCS, 2 without.
  */
 SYM_FUNC_START(vmx_enter_guest)
 	push	%rbp
-	mov	%rsp, %rbp		/* a frame, where the kernel wants them */
+#ifdef CONFIG_FRAME_POINTER
+	mov	%rsp, %rbp
+#endif
 	push	%r15
 	push	%r14
 	push	%r13
@@ -121,6 +121,7 @@ SYM_FUNC_START(vmx_enter_guest)
 
 	test	%dl, %dl
 	jz	.Llaunch
+.Lresume:
 	LOAD_GUEST
 	CLEAR_BUFFERS
 	vmresume
@@ -137,7 +138,7 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	ENDBR
 
 	push	%rax
-	mov	8(%rsp), %rax		/* regs */
+	mov	8(%rsp), %rax		/* vmx */
 	pop	REG(0)(%rax)
 	mov	%rcx, REG(1)(%rax)
 	mov	%rdx, REG(2)(%rax)
@@ -153,19 +154,15 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	mov	%r13, REG(13)(%rax)
 	mov	%r14, REG(14)(%rax)
 	mov	%r15, REG(15)(%rax)
-	xor	%ebx, %ebx
 
-.Lclear:
-	/*
-	 * No guest value stays where speculation could use it, not even in
-	 * registers that are about to be restored from the stack.
-	 */
+	/* No guest value stays where speculation could use it. */
+	mov	%rax, %rdi
 	xor	%eax, %eax
 	xor	%ecx, %ecx
 	xor	%edx, %edx
+	xor	%ebx, %ebx
 	xor	%ebp, %ebp
 	xor	%esi, %esi
-	xor	%edi, %edi
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
@@ -175,11 +172,16 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
 
-	pop	%rdi
-	pop	%rsi
-	EXIT_MITIGATIONS
+	EXIT_MITIGATIONS 8(%rsp)
 
-	mov	%ebx, %eax
+	call	vmx_exited
+	test	%al, %al
+	mov	(%rsp), %rdi
+	jnz	.Lresume
+	xor	%eax, %eax
+
+.Lout:
+	add	$16, %rsp
 	pop	%rbx
 	pop	%r12
 	pop	%r13
@@ -190,15 +192,14 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 
 .Lfailed:
 	/* CF: no current VMCS, so no error number. MOV keeps the flags. */
-	mov	$1, %ebx
-	adc	$0, %ebx
-	jmp	.Lclear
+	mov	$1, %eax
+	adc	$0, %eax
+	jmp	.Lout
 SYM_FUNC_END(vmx_enter_guest)
 
 /* void vmx_mitigations(u64 spec_ctrl): those of the above, to be timed */
 SYM_FUNC_START(vmx_mitigations)
-	mov	%rdi, %rsi
 	CLEAR_BUFFERS
-	EXIT_MITIGATIONS
+	EXIT_MITIGATIONS %rdi
 	RET
 SYM_FUNC_END(vmx_mitigations)

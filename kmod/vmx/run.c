@@ -8,6 +8,9 @@
  * run. INT 2 enters it just as the NMI would have, on its own stack, and its
  * IRET ends the blocking. Nothing before it may IRET, so from the exit to there
  * the code is noinstr. A machine check is delivered the same way.
+ *
+ * CR2 stays the guest's from the first entry of vmx_enter() to its last exit: with
+ * interrupts off, what runs in between faults on no page, and NMIs put it back.
  */
 #include <linux/cpufeature.h>
 #include <linux/jump_label.h>
@@ -55,27 +58,28 @@ static __always_inline void load_cr2(const struct aerie_vcpu *vcpu)
 		native_write_cr2(vcpu->cr2);
 }
 
-static noinstr int run(struct vmx_vcpu *vmx)
+/* Events for the host that have ended guest execution, and are not pending. */
+static __always_inline void serve_host(struct vmx_vcpu *vmx, u16 reason)
 {
-	struct aerie_vcpu *vcpu = &vmx->vcpu;
-	int err;
-
-	load_cr2(vcpu);
-	err = vmx_enter_guest(vcpu->regs, &vmx->host_rsp, vmx->launched, vmx->host_spec_ctrl);
-	vcpu->cr2 = native_read_cr2();
-	if (unlikely(err))
-		return err;
-	vmx->launched = true;
-	vmx->exit_reason = vmx_read(VM_EXIT_REASON);
-	if (unlikely((u16)vmx->exit_reason == EXIT_REASON_EXCEPTION_NMI)) {
+	if (reason == EXIT_REASON_EXCEPTION_NMI) {
 		vmx->intr_info = vmx_read(VM_EXIT_INTR_INFO);
 		if (INFO_IS_NMI(vmx->intr_info))
 			asm volatile("int %0" : : "i" (X86_TRAP_NMI) : "memory");
 		else if (INFO_IS_MC(vmx->intr_info))
 			host_machine_check();
-	} else if (unlikely((u16)vmx->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY)) {
+	} else if (reason == EXIT_REASON_MCE_DURING_VMENTRY) {
 		host_machine_check();
 	}
+}
+
+/* Enter, and again for as long as vmx_exited() has it so. Returns 0 or the error's number. */
+static int run(struct vmx_vcpu *vmx)
+{
+	int err = vmx_enter_guest(vmx, &vmx->host_rsp, vmx->launched, vmx->host_spec_ctrl);
+
+	if (unlikely(err))
+		return err == 1 ? vmx_read(VM_INSTRUCTION_ERROR) : -ENXIO;
+	vmx->launched = true;
 	return 0;
 }
 
@@ -113,7 +117,8 @@ static __always_inline void write_host_crs(struct vmx_vcpu *vmx)
 /*
  * PEBS writes records to a linear address of the host: while a guest runs that
  * would be the guest's. The plain write gives records in flight time to land,
- * the lists keep an NMI handler from turning it on again before the entry.
+ * the lists keep an NMI handler from turning it on again before the entry. Where it is
+ * off it stays off as long as interrupts do: NMI handlers add no events.
  */
 static void pebs_off(struct vmx_vcpu *vmx)
 {
@@ -133,23 +138,6 @@ static void l1d_flush(struct vmx_vcpu *vmx)
 {
 	vmx_wrmsr(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 	vmx->l1d_stale = false;
-}
-
-/* Processors that need nothing of it do not ask each time. */
-static DEFINE_STATIC_KEY_FALSE(chores);
-
-void vmx_entry_setup(void)
-{
-	if (vmx_caps.pebs || aerie_mit_l1d_flush)
-		static_branch_enable(&chores);
-}
-
-static void do_chores(struct vmx_vcpu *vmx)
-{
-	if (vmx_caps.pebs)
-		pebs_off(vmx);
-	if (aerie_mit_l1d_flush && vmx->l1d_stale)
-		l1d_flush(vmx);
 }
 
 static bool entry_refused(struct vmx_vcpu *vmx)
@@ -208,6 +196,7 @@ static __always_inline bool carries(u64 rip, u64 next)
 static noinline enum aerie_fast fast_fault(struct vmx_vcpu *vmx, u64 rip,
 					   struct aerie_exit *exit)
 {
+	exit->kind = AERIE_EXIT_FAULT;
 	vmx->vcpu.regs[AERIE_REG_RIP] = rip;
 	vmx->vcpu.regs_avail |= BIT(AERIE_REG_RIP);
 	return decode_fault(vmx, exit) ? aerie_fast_decoded(&vmx->vcpu, exit) : AERIE_FAST_NO;
@@ -226,32 +215,26 @@ static enum aerie_fast fast_pio(struct vmx_vcpu *vmx)
  * A CPUID takes four VMREADs with the reason's, and two VMWRITEs: ending a shadow by
  * writing the interruptibility state is as dear as looking whether there is one.
  */
-static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, struct aerie_exit *exit)
+static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, u8 kind)
 {
 	struct aerie_vcpu *vcpu = &vmx->vcpu;
 	enum aerie_fast done;
-	u64 rip, next, rflags;
-	u8 kind;
+	u64 rip, next;
 
-	if (vmx->exit_reason >= ARRAY_SIZE(fast_kinds))
-		return AERIE_FAST_NO;
-	kind = fast_kinds[vmx->exit_reason];
-	if (!kind || vmx->nmi_maybe ||
+	if (vmx->nmi_maybe ||
 	    (vmx->tpr_watched && vcpu->lapic->regs[APIC_TASKPRI] >> 4 != vcpu->hw_cr8))
 		return AERIE_FAST_NO;
-	rflags = vmx_read(GUEST_RFLAGS);
-	if (rflags & X86_EFLAGS_TF)
+	if (vmx_read(GUEST_RFLAGS) & (X86_EFLAGS_TF | X86_EFLAGS_RF))
 		return AERIE_FAST_NO;
 	rip = vmx_read(GUEST_RIP);
-	exit->kind = kind;
 	if (likely(kind != AERIE_EXIT_FAULT)) {
 		next = rip + vmx_read(VM_EXIT_INSTRUCTION_LEN);
 		if (unlikely(carries(rip, next)))
 			return AERIE_FAST_NO;
 		done = kind == AERIE_EXIT_PIO ? fast_pio(vmx) : aerie_fast(vcpu, kind);
 	} else {
-		done = fast_fault(vmx, rip, exit);
-		next = rip + exit->insn_len;
+		done = fast_fault(vmx, rip, vmx->exit);
+		next = rip + vmx->exit->insn_len;
 		if (next == rip)
 			return done;
 	}
@@ -259,16 +242,69 @@ static __always_inline enum aerie_fast fast(struct vmx_vcpu *vmx, struct aerie_e
 		return done;
 	vmx_write(GUEST_RIP, next);
 	vmx_write(GUEST_INTERRUPTIBILITY_INFO, 0);
-	if (unlikely(rflags & X86_EFLAGS_RF))
-		vmx_write(GUEST_RFLAGS, rflags & ~(u64)X86_EFLAGS_RF);
 	return done;
+}
+
+/* Whether something is to be done between the fast path and the next entry. */
+static __always_inline bool must_prepare(const struct vmx_vcpu *vmx)
+{
+	return vmx->tpr_threshold | vmx->tpr_threshold_hw | vmx->msr_switch ||
+	       static_branch_unlikely(&aerie_check_entry);
+}
+
+static __always_inline bool go_on(struct vmx_vcpu *vmx, u32 reason, u8 kind)
+{
+	enum aerie_fast done = AERIE_FAST_NO;
+
+	aerie_exited(&vmx->vcpu);
+	vmx->vcpu.regs_avail = REGS_AT_EXIT;
+	vmx->intr_state_known = false;
+	if (likely(kind)) {
+		done = fast(vmx, kind);
+		if (likely(done == AERIE_FAST_AGAIN && !must_prepare(vmx)))
+			return true;
+	}
+	vmx->exit_reason = reason;
+	vmx->done = done;
+	return false;
+}
+
+/*
+ * Called after each exit, interrupts off and NMIs perhaps blocked. Does what the fast path
+ * can; whether all is done and the next entry may follow at once.
+ */
+noinstr bool vmx_exited(struct vmx_vcpu *vmx)
+{
+	u32 reason = vmx_read(VM_EXIT_REASON);
+	u8 kind = likely(reason < ARRAY_SIZE(fast_kinds)) ? fast_kinds[reason] : 0;
+	bool again;
+
+	if (unlikely(!kind))
+		serve_host(vmx, reason);
+	instrumentation_begin();
+	again = go_on(vmx, reason, kind);
+	instrumentation_end();
+	return again;
+}
+
+/* What one entry wants that others do not. Returns 0, or what to say of one that cannot be. */
+static int prepare(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->tpr_threshold | vmx->tpr_threshold_hw))
+		vmx_tpr_threshold_sync(vmx);
+	if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
+		return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
+	if (vmx_caps.pebs)
+		pebs_off(vmx);
+	if (aerie_mit_l1d_flush && vmx->l1d_stale)
+		l1d_flush(vmx);
+	return 0;
 }
 
 int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 dirty = vcpu->regs_dirty & REGS_IN_VMCS;
-	enum aerie_fast done;
 	u64 debugctl;
 	int err;
 
@@ -276,30 +312,23 @@ int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 		write_regs(vmx, dirty);
 	vcpu->regs_dirty = 0;
 	write_host_crs(vmx);
-	/* With interrupts off only an NMI could change it, and puts it back. */
+	/* Exits clear it. With interrupts off only an NMI could change it, and puts it back. */
 	debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	vmx->exit = exit;
+	load_cr2(vcpu);
 	do {
-		if (unlikely(vmx->tpr_threshold | vmx->tpr_threshold_hw))
-			vmx_tpr_threshold_sync(vmx);
-		if (static_branch_unlikely(&aerie_check_entry) && entry_refused(vmx))
-			return VMXERR_ENTRY_INVALID_CONTROL_FIELD;
-		if (static_branch_unlikely(&chores))
-			do_chores(vmx);
-
-		err = run(vmx);
-
-		if (unlikely(debugctl))
-			vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
-		if (unlikely(err))
-			return err == 1 ? vmx_read(VM_INSTRUCTION_ERROR) : -ENXIO;
-		aerie_exited(vcpu);
-		vcpu->regs_avail = REGS_AT_EXIT;
-		vmx->intr_state_known = false;
-		done = fast(vmx, exit);
-	} while (done == AERIE_FAST_AGAIN);
+		err = prepare(vmx);
+		if (likely(!err))
+			err = run(vmx);
+	} while (!err && vmx->done == AERIE_FAST_AGAIN);
+	vcpu->cr2 = native_read_cr2();
+	if (unlikely(debugctl))
+		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+	if (unlikely(err))
+		return err;
 	vmx->injected = false;
-	exit->done = done;
-	if (!done)
+	exit->done = vmx->done;
+	if (!exit->done)
 		vmx_decode_exit(vcpu, exit);
 	return 0;
 }
@@ -334,8 +363,10 @@ static void trip(void *arg)
 
 	if (vmx_caps.pebs)
 		pebs_off(t->vmx);
+	load_cr2(&t->vmx->vcpu);
 	if (unlikely(run(t->vmx) || !trip_ended(t->vmx)))
 		t->failed = true;
+	t->vmx->vcpu.cr2 = native_read_cr2();
 }
 
 /* The rest of the host's state comes with the exit itself. */
@@ -362,9 +393,13 @@ int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost)
 	u64 rflags = vmx_read(GUEST_RFLAGS), shadow = vmx_read(GUEST_INTERRUPTIBILITY_INFO);
 	u64 debug = vmx_read(GUEST_PENDING_DBG_EXCEPTIONS);
 	u64 event = vmx_read(VM_ENTRY_INTR_INFO_FIELD), debugctl;
+	u32 regs_avail = vcpu->regs_avail;
+	bool intr_state_known = vmx->intr_state_known;
 	bool window = vmx->ctl[VMX_CTL_CPU] & CPU_BASED_INTR_WINDOW_EXITING;
 	struct trip t = { .vmx = vmx };
+	struct aerie_exit exit;
 
+	vmx->exit = &exit;
 	vmx_write(GUEST_RFLAGS, (rflags & ~(u64)X86_EFLAGS_TF) | X86_EFLAGS_IF | X86_EFLAGS_FIXED);
 	vmx_write(GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
@@ -380,6 +415,9 @@ int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost)
 
 	if (debugctl)
 		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+	/* These exits are not the guest's. */
+	vcpu->regs_avail = regs_avail;
+	vmx->intr_state_known = intr_state_known;
 	vmx_ctl_bit(vmx, VMX_CTL_CPU, CPU_BASED_INTR_WINDOW_EXITING, window);
 	vmx_write(VM_ENTRY_INTR_INFO_FIELD, event);
 	vmx_write(GUEST_PENDING_DBG_EXCEPTIONS, debug);

@@ -82,7 +82,6 @@ static int vmx_setup(struct aerie_why *why)
 	if (vmx_caps.ctl[VMX_CTL_CPU2] & VMCS_CONTROL_BIT(XSAVES) &&
 	    !rdmsrq_safe(MSR_IA32_XSS, &xss) && !xss)
 		aerie_vmx.caps |= AERIE_CAP_XSAVES;
-	vmx_entry_setup();
 	aerie_vmx.pause_exits = vmx_caps.ctl[VMX_CTL_CPU2] & SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	return 0;
 

@@ -106,6 +106,8 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
  * @l1d_stale: other work may have left secrets in the L1D since the last flush
  * @host_rsp, @host_cr3, @host_cr4: as the VMCS has them
  * @host_spec_ctrl: SPEC_CTRL while this thread runs (legacy IBRS)
+ * @exit: where exits are decoded to
+ * @done: what the fast path made of the last exit
  * @host_ldt: given back when put
  * @sysmsr: guest values while not loaded; @host_kernel_gs: the thread's
  * @entry_msr, @exit_msr: switch PEBS_ENABLE where the host uses it
@@ -142,6 +144,8 @@ struct vmx_vcpu {
 	bool msr_switch;
 	u64 host_rsp, host_cr3, host_cr4;
 	u64 host_spec_ctrl;
+	struct aerie_exit *exit;
+	enum aerie_fast done;
 	u64 host_kernel_gs;
 	u16 host_ldt;
 	u64 sysmsr[VMX_NR_SYSMSRS];
@@ -294,12 +298,12 @@ void vmx_decode_exit(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* run.c */
 /* What this host has to have done before each entry. Context: setup. */
-void vmx_entry_setup(void);
 int vmx_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 int vmx_cost(struct aerie_vcpu *vcpu, struct aerie_cost *cost);
 
 /* enter.S */
-int vmx_enter_guest(u64 *regs, u64 *host_rsp, bool launched, u64 spec_ctrl);
+int vmx_enter_guest(struct vmx_vcpu *vmx, u64 *host_rsp, bool launched, u64 spec_ctrl);
+bool vmx_exited(struct vmx_vcpu *vmx);
 void vmx_guest_exited(void);	/* HOST_RIP; not a function to call */
 void vmx_mitigations(u64 spec_ctrl);	/* of the former, alone */
 
