@@ -81,22 +81,27 @@ bool aerie_origin_wanted(const struct aerie_origin *origin)
 	return origin && (READ_ONCE(aerie_pool_limited) || aerie_pool_asked_lately());
 }
 
+/* What is remembered of a page that is @origin's page @at. */
+static void *known(const struct aerie_origin *origin, u32 at)
+{
+	return xa_mk_value((u64)origin->id << KNOWN_AT_BITS | at);
+}
+
 void aerie_origin_same(struct aerie_origin *origin, gpa_t gpa, u64 pos, u32 pages)
 {
 	struct aerie_mem *mem = origin->mem;
-	const u64 id = (u64)origin->id << KNOWN_AT_BITS;
 	struct mem_cgroup *memcg = set_active_memcg(mem->memcg);
 	gfn_t gfn = gpa >> PAGE_SHIFT;
 	u64 at = pos >> PAGE_SHIFT;
 
 	for (; pages && at <= U32_MAX; pages--, gfn++, at++)
-		xa_store(&mem->known, gfn, xa_mk_value(id | at), GFP_KERNEL | __GFP_NOWARN);
+		xa_store(&mem->known, gfn, known(origin, at), GFP_KERNEL | __GFP_NOWARN);
 	set_active_memcg(memcg);
 }
 
-void aerie_origin_differs(struct aerie_mem *mem, gfn_t gfn)
+void aerie_origin_differs(struct aerie_origin *origin, u32 at, gfn_t gfn)
 {
-	xa_erase(&mem->known, gfn);
+	xa_cmpxchg(&origin->mem->known, gfn, known(origin, at), NULL, 0);
 }
 
 void aerie_origin_forget(struct aerie_mem *mem)
@@ -119,14 +124,14 @@ void aerie_origin_put(struct aerie_origin *origin)
 
 struct aerie_origin *aerie_origin_of(struct aerie_mem *mem, gfn_t gfn, u32 *at)
 {
-	void *known = xa_load(&mem->known, gfn);
+	void *found = xa_load(&mem->known, gfn);
 	struct aerie_origin *origin;
 
-	if (!known)
+	if (!found)
 		return NULL;
-	*at = xa_to_value(known);
+	*at = xa_to_value(found);
 	spin_lock(&origins_lock);
-	origin = mem->origins[xa_to_value(known) >> KNOWN_AT_BITS];
+	origin = mem->origins[xa_to_value(found) >> KNOWN_AT_BITS];
 	if (origin)
 		kref_get(&origin->ref);
 	spin_unlock(&origins_lock);
@@ -159,19 +164,20 @@ int aerie_origin_read(struct aerie_origin *origin, const u32 *at, struct page *c
 {
 	struct aerie_swap_part parts[AERIE_SWAP_READ];
 	unsigned int i, nr_parts = 0;
-	int err = -EIO;
+	int err;
 	u64 took;
 
 	down_read(&origin->io);
-	for (i = 0; origin->at && i < nr; i++) {
+	err = origin->at ? 0 : -EIO;
+	for (i = 0; !err && i < nr; i++) {
 		nr_parts = part_add(origin, parts, nr_parts, at[i]);
 		if (!nr_parts)
-			break;
+			err = -ENOENT;
 	}
-	if (nr_parts)
-		err = aerie_swap_io_read(parts, nr_parts, pages, &took);
+	if (!err && aerie_swap_io_read(parts, nr_parts, pages, &took))
+		err = -EIO;
 	up_read(&origin->io);
-	return err ? -EIO : 0;
+	return err;
 }
 
 /* ---- Leaving ------------------------------------------------------------------------ */
@@ -219,20 +225,40 @@ static bool equal(const struct page *page, const struct page *other)
 	return !memcmp(page_address(page), page_address(other), PAGE_SIZE);
 }
 
+/* Page @i, which is in bounce[i], or where reading has failed. */
+static enum aerie_origin_seen seen(const struct aerie_origin_look *look, unsigned int i, int err)
+{
+	unsigned int seq;
+
+	if (err && err != -ENOENT)
+		return AERIE_ORIGIN_UNKNOWN;
+	if (!err && equal(look->page[i], bounce[i]))
+		return AERIE_ORIGIN_SAME;
+	/* It may have been read before what has been written since, or half of that. */
+	smp_rmb();
+	if (!stripe_look(look->origin, look->at[i], &seq) || seq != look->seq[i])
+		return AERIE_ORIGIN_UNKNOWN;
+	return AERIE_ORIGIN_DIFFERS;
+}
+
 void aerie_origin_compare(struct aerie_origin_look *look)
 {
-	bool all = bounce_make(look->nr), stands;
+	bool quiet[AERIE_SWAP_READ];
 	unsigned int i;
+	int err, one;
 
-	for (i = 0; i < look->nr; i++)
-		look->same[i] = all && stripe_look(look->origin, look->at[i], &look->seq[i]);
-	if (!all)
-		return;
-	all = !aerie_origin_read(look->origin, look->at, bounce, look->nr);
 	for (i = 0; i < look->nr; i++) {
-		stands = look->same[i] &&
-			 (all || !aerie_origin_read(look->origin, &look->at[i], &bounce[i], 1));
-		look->same[i] = stands && equal(look->page[i], bounce[i]);
+		look->seen[i] = AERIE_ORIGIN_UNKNOWN;
+		quiet[i] = stripe_look(look->origin, look->at[i], &look->seq[i]);
+	}
+	if (!bounce_make(look->nr))
+		return;
+	err = aerie_origin_read(look->origin, look->at, bounce, look->nr);
+	for (i = 0; i < look->nr; i++) {
+		if (!quiet[i])
+			continue;
+		one = err ? aerie_origin_read(look->origin, &look->at[i], &bounce[i], 1) : 0;
+		look->seen[i] = seen(look, i, one);
 	}
 }
 

@@ -15,8 +15,15 @@ struct page;
 struct aerie_origin *aerie_origin_of(struct aerie_mem *mem, gfn_t gfn, u32 *at);
 void aerie_origin_put(struct aerie_origin *origin);
 
-/* @gfn has something else. */
-void aerie_origin_differs(struct aerie_mem *mem, gfn_t gfn);
+/* @gfn has something else than page @at: forget that, if it is still what is known. */
+void aerie_origin_differs(struct aerie_origin *origin, u32 at, gfn_t gfn);
+
+/* What comparing has shown. */
+enum aerie_origin_seen {
+	AERIE_ORIGIN_UNKNOWN,	/* nothing: it is being written, or cannot be read at this time */
+	AERIE_ORIGIN_SAME,	/* they have the same content, if nobody has written since */
+	AERIE_ORIGIN_DIFFERS,
+};
 
 /**
  * struct aerie_origin_look - pages of memory beside those of a disk
@@ -24,7 +31,7 @@ void aerie_origin_differs(struct aerie_mem *mem, gfn_t gfn);
  * @nr: of them
  * @at: pages of the disk
  * @page: pages of memory, which do not change meanwhile
- * @same: set: they have the same content, as long as nobody has written to the disk
+ * @seen: set: what has come out
  * @seq: who has written there is known by it
  */
 struct aerie_origin_look {
@@ -32,7 +39,7 @@ struct aerie_origin_look {
 	unsigned int nr;
 	u32 at[AERIE_SWAP_READ];
 	struct page *page[AERIE_SWAP_READ];
-	bool same[AERIE_SWAP_READ];
+	enum aerie_origin_seen seen[AERIE_SWAP_READ];
 	unsigned int seq[AERIE_SWAP_READ];
 };
 
@@ -54,7 +61,10 @@ bool aerie_origin_take(struct aerie_origin_look *look, unsigned int i, gfn_t gfn
 /* That is over: it has come back, or is of no use any more. Context: any but interrupts. */
 void aerie_origin_give(struct aerie_origin *origin, u32 at);
 
-/* Read @nr pages, AERIE_SWAP_READ at most. Context: may sleep. Return: 0, -EIO. */
+/*
+ * Read @nr pages, AERIE_SWAP_READ at most. Context: may sleep. Return: 0, -EIO; -ENOENT where one
+ * of them is in no file.
+ */
 int aerie_origin_read(struct aerie_origin *origin, const u32 *at, struct page *const *pages,
 		      unsigned int nr);
 

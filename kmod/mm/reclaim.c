@@ -277,10 +277,10 @@ static void look_end(struct aerie_mem *mem)
 	aerie_origin_compare(&look);
 	aerie_origin_lock(look.origin);
 	for (i = 0; i < look.nr; i++) {
-		if (look.same[i])
+		if (look.seen[i] == AERIE_ORIGIN_SAME)
 			victim_to_disk(mem, looked_at[i], i);
-		else
-			aerie_origin_differs(mem, looked_at[i]->leaf.gfn);
+		else if (look.seen[i] == AERIE_ORIGIN_DIFFERS)
+			aerie_origin_differs(look.origin, look.at[i], looked_at[i]->leaf.gfn);
 	}
 	aerie_origin_unlock(look.origin);
 	aerie_origin_put(look.origin);

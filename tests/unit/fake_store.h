@@ -189,7 +189,7 @@ int aerie_store_load(struct aerie_stored *stored, struct page *page)
 	if (fake_store_broken)
 		return -EIO;
 	if (stored->origin)
-		return aerie_origin_read(stored->origin, &stored->at, &page, 1) ?:
+		return aerie_origin_read(stored->origin, &stored->at, &page, 1) ||
 		       memcmp(page_address(page), stored, PAGE_SIZE) ? -EIO : 0;
 	memcpy(page_address(page), stored, PAGE_SIZE);
 	return 0;

@@ -191,21 +191,23 @@ static struct file *disk_at(void *disk, u64 pos, u64 *len)
 	return disk;
 }
 
-/* Others go on while it is read. */
+/* Others go on while it is read; if that is to bring a page back they may not wait. */
 static int disk_fill(struct file *file, u64 pos, struct page *page)
 {
 	struct vm *vm = (struct vm *)file;
 	u64 at = pos / PAGE_SIZE;
-	bool was = reclaiming;
+	bool was_reclaiming = reclaiming, was_busy = busy;
 	unsigned int i;
 
 	if (at % APART >= 3 || at / APART >= BLOCKS / 3)
 		return -EIO;
 	memcpy(page, vm->disk[at / APART * 3 + at % APART], PAGE_SIZE);
+	busy = !reclaiming;
 	reclaiming = false;
-	for (i = quiet || busy || depth ? 0 : rnd(4); i; i--)
+	for (i = quiet || was_busy || depth ? 0 : rnd(4); i; i--)
 		one_op();
-	reclaiming = was;
+	busy = was_busy;
+	reclaiming = was_reclaiming;
 	return 0;
 }
 

@@ -347,11 +347,12 @@ static inline u64 ktime_get_ns(void)
 #define synchronize_rcu_expedited() shim_grace_period()
 #define kfree_rcu(p, f) free(p)
 
-/* Set to n > 0 to make the n-th allocation from now fail. */
+/* Set to n > 0 to make the n-th allocation from now fail, below 0 to make all. */
 extern int shim_fail_alloc __attribute__((weak));
 static inline bool shim_alloc_fails(void)
 {
-	return &shim_fail_alloc && shim_fail_alloc > 0 && --shim_fail_alloc == 0;
+	return &shim_fail_alloc &&
+	       (shim_fail_alloc < 0 || (shim_fail_alloc > 0 && --shim_fail_alloc == 0));
 }
 static inline void *kmalloc(size_t n, gfp_t g)
 {

@@ -78,6 +78,17 @@ static inline void *xa_erase(struct xarray *xa, unsigned long index)
 	return entry;
 }
 
+/* Only to take away what is there. */
+static inline void *xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry,
+			       gfp_t gfp)
+{
+	void *found = xa_load(xa, index);
+
+	if (entry)
+		abort();
+	return found == old ? xa_erase(xa, index) : found;
+}
+
 static inline void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max,
 			    unsigned int filter)
 {
