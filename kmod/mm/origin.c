@@ -4,7 +4,8 @@
  *
  * A page that has been read from a disk, or written to it, can leave memory without being
  * written anywhere: it can be read from there again. Which page of a disk it was is
- * remembered by gfn. Nothing of that is believed: what is about to leave is compared.
+ * remembered by gfn. Nothing of that is believed: what is about to leave is compared
+ * (origin_leave.c).
  *
  * From then on the page of the disk is needed, and an origin knows what has left for which.
  * Who is about to write to the disk says so first, and has it come back; as long as he is at it
@@ -28,11 +29,11 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
 #include <linux/xarray.h>
 #include "mm/map.h"
 #include "mm/origin.h"
 #include "mm/pool.h"
+#include "mm/swap.h"
 
 #define STRIPES		64u
 #define STRIPE_PAGES	256u
@@ -72,7 +73,6 @@ struct aerie_origin {
 };
 
 static DEFINE_SPINLOCK(origins_lock);
-static struct page *bounce[AERIE_SWAP_READ];	/* under share_lock: what is compared with */
 
 /* ---- What is known ------------------------------------------------------------------ */
 
@@ -187,79 +187,13 @@ static struct stripe *stripe_of(struct aerie_origin *origin, u64 at)
 	return &origin->stripes[at / STRIPE_PAGES % STRIPES];
 }
 
-static bool bounce_make(unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		if (!bounce[i])
-			bounce[i] = alloc_pages(GFP_KERNEL | __GFP_NOWARN, 0);
-		if (!bounce[i])
-			return false;
-	}
-	return true;
-}
-
-void aerie_origin_free(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(bounce) && bounce[i]; i++) {
-		__free_pages(bounce[i], 0);
-		bounce[i] = NULL;
-	}
-}
-
-/* Nobody is writing there, and from here on it is seen who has. */
-static bool stripe_look(struct aerie_origin *origin, u32 at, unsigned int *seq)
+bool aerie_origin_quiet(struct aerie_origin *origin, u32 at, unsigned int *seq)
 {
 	struct stripe *stripe = stripe_of(origin, at);
 
 	*seq = atomic_read(&stripe->seq);
 	smp_mb();	/* pairs with aerie_origin_write_begin() */
 	return !atomic_read(&stripe->writers);
-}
-
-static bool equal(const struct page *page, const struct page *other)
-{
-	return !memcmp(page_address(page), page_address(other), PAGE_SIZE);
-}
-
-/* Page @i, which is in bounce[i], or where reading has failed. */
-static enum aerie_origin_seen seen(const struct aerie_origin_look *look, unsigned int i, int err)
-{
-	unsigned int seq;
-
-	if (err && err != -ENOENT)
-		return AERIE_ORIGIN_UNKNOWN;
-	if (!err && equal(look->page[i], bounce[i]))
-		return AERIE_ORIGIN_SAME;
-	/* It may have been read before what has been written since, or half of that. */
-	smp_rmb();
-	if (!stripe_look(look->origin, look->at[i], &seq) || seq != look->seq[i])
-		return AERIE_ORIGIN_UNKNOWN;
-	return AERIE_ORIGIN_DIFFERS;
-}
-
-void aerie_origin_compare(struct aerie_origin_look *look)
-{
-	bool quiet[AERIE_SWAP_READ];
-	unsigned int i;
-	int err, one;
-
-	for (i = 0; i < look->nr; i++) {
-		look->seen[i] = AERIE_ORIGIN_UNKNOWN;
-		quiet[i] = stripe_look(look->origin, look->at[i], &look->seq[i]);
-	}
-	if (!bounce_make(look->nr))
-		return;
-	err = aerie_origin_read(look->origin, look->at, bounce, look->nr);
-	for (i = 0; i < look->nr; i++) {
-		if (!quiet[i])
-			continue;
-		one = err ? aerie_origin_read(look->origin, &look->at[i], &bounce[i], 1) : 0;
-		look->seen[i] = seen(look, i, one);
-	}
 }
 
 void aerie_origin_lock(struct aerie_origin *origin)
@@ -272,23 +206,22 @@ void aerie_origin_unlock(struct aerie_origin *origin)
 	mutex_unlock(&origin->lock);
 }
 
-bool aerie_origin_take(struct aerie_origin_look *look, unsigned int i, gfn_t gfn)
+bool aerie_origin_take(struct aerie_origin *origin, u32 at, unsigned int seq, gfn_t gfn)
 {
-	struct aerie_origin *origin = look->origin;
 	struct mem_cgroup *memcg;
-	unsigned int seq;
+	unsigned int now;
 	int err;
 
 	if (origin->closed)
 		return false;
 	memcg = set_active_memcg(origin->mem->memcg);
-	err = xa_insert(&origin->left, look->at[i], xa_mk_value(gfn), GFP_KERNEL | __GFP_NOWARN);
+	err = xa_insert(&origin->left, at, xa_mk_value(gfn), GFP_KERNEL | __GFP_NOWARN);
 	set_active_memcg(memcg);
 	if (err)
 		return false;
 	smp_mb();	/* pairs with aerie_origin_write_begin(): who begins now sees it */
-	if (!stripe_look(origin, look->at[i], &seq) || seq != look->seq[i]) {
-		xa_erase(&origin->left, look->at[i]);
+	if (!aerie_origin_quiet(origin, at, &now) || now != seq) {
+		xa_erase(&origin->left, at);
 		return false;
 	}
 	kref_get(&origin->ref);
@@ -357,7 +290,7 @@ int aerie_origin_write_begin(struct aerie_origin *origin, u64 pos, u64 len)
 		struct stripe *stripe = &origin->stripes[(first + i) % STRIPES];
 
 		atomic_inc(&stripe->writers);
-		smp_mb__after_atomic();	/* pairs with stripe_look() */
+		smp_mb__after_atomic();	/* pairs with aerie_origin_quiet() */
 		atomic_inc(&stripe->seq);
 	}
 	smp_mb__after_atomic();		/* pairs with aerie_origin_take() */

@@ -4,7 +4,6 @@
 #define AERIE_MM_ORIGIN_H
 
 #include "mm/mm.h"
-#include "mm/swap.h"
 
 struct page;
 
@@ -18,45 +17,23 @@ void aerie_origin_put(struct aerie_origin *origin);
 /* @gfn has something else than page @at: forget that, if it is still what is known. */
 void aerie_origin_differs(struct aerie_origin *origin, u32 at, gfn_t gfn);
 
-/* What comparing has shown. */
-enum aerie_origin_seen {
-	AERIE_ORIGIN_UNKNOWN,	/* nothing: it is being written, or cannot be read at this time */
-	AERIE_ORIGIN_SAME,	/* they have the same content, if nobody has written since */
-	AERIE_ORIGIN_DIFFERS,
-};
-
-/**
- * struct aerie_origin_look - pages of memory beside those of a disk
- * @origin: the disk
- * @nr: of them
- * @at: pages of the disk
- * @page: pages of memory, which do not change meanwhile
- * @seen: set: what has come out
- * @seq: who has written there is known by it
+/*
+ * Is nobody writing to the part of the disk that page @at is in? Whether somebody has since is
+ * known by @seq. Context: any.
  */
-struct aerie_origin_look {
-	struct aerie_origin *origin;
-	unsigned int nr;
-	u32 at[AERIE_SWAP_READ];
-	struct page *page[AERIE_SWAP_READ];
-	enum aerie_origin_seen seen[AERIE_SWAP_READ];
-	unsigned int seq[AERIE_SWAP_READ];
-};
+bool aerie_origin_quiet(struct aerie_origin *origin, u32 at, unsigned int *seq);
 
-/* Compare them. Context: may sleep; share_lock is held. */
-void aerie_origin_compare(struct aerie_origin_look *look);
-
-/* What of those pages leaves memory does so in between. May sleep. */
+/* What leaves memory for being there does so in between. May sleep. */
 void aerie_origin_lock(struct aerie_origin *origin);
 void aerie_origin_unlock(struct aerie_origin *origin);
 
 /*
- * What is the same as page @i of @look is about to leave memory, where it was @gfn's: from now on
- * the page of the disk is not written before that has come back. Context: may sleep; the
+ * What page @at had as well when @seq was is about to leave memory, where it was @gfn's: from now
+ * on the page of the disk is not written before that has come back. Context: may sleep; the
  * origin is locked.
  * Return: false where it has been written, or another has left for it, or there is no memory.
  */
-bool aerie_origin_take(struct aerie_origin_look *look, unsigned int i, gfn_t gfn);
+bool aerie_origin_take(struct aerie_origin *origin, u32 at, unsigned int seq, gfn_t gfn);
 
 /* That is over: it has come back, or is of no use any more. Context: any but interrupts. */
 void aerie_origin_give(struct aerie_origin *origin, u32 at);
@@ -70,8 +47,5 @@ int aerie_origin_read(struct aerie_origin *origin, const u32 *at, struct page *c
 
 /* Forget all that is known of @mem; its disks are gone. May sleep. */
 void aerie_origin_forget(struct aerie_mem *mem);
-
-/* What is kept for comparing. Context: module unload. */
-void aerie_origin_free(void);
 
 #endif

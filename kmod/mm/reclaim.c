@@ -15,7 +15,7 @@
  * become the frame of zeroes. What has more references than the map's is pinned and stays;
  * so does what does not get smaller, until it has been accessed again.
  *
- * What a disk of the guest has leaves memory first, without being stored (origin.c).
+ * What a disk of the guest has leaves memory first, without being stored (origin_leave.c).
  *
  * Where there is swap, that is where this goes. When the store has a quarter of the pool, or
  * a round was not enough, all goes there, and so does what has been compressed longest; and
@@ -33,7 +33,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "mm/map.h"
-#include "mm/origin.h"
 #include "mm/pool.h"
 #include "mm/reclaim.h"
 #include "mm/share.h"
@@ -46,13 +45,6 @@
 #define MOVE_LEAVES	2048u	/* looked at for what goes from the store to swap */
 #define RESCHED_LEAVES	64u
 
-struct victim {
-	struct aerie_leaf leaf;
-	struct page *old;	/* has left the map, is to be freed */
-	bool written;
-	bool swap;		/* it is to go there */
-};
-
 /* Neighbours that go from the store to swap at a time. */
 struct run {
 	unsigned int nr;
@@ -61,11 +53,9 @@ struct run {
 };
 
 /* All under share_lock. */
-static struct victim *victims;
+static struct aerie_victim *victims;
 static unsigned int nr_victims;
 static struct run run;
-static struct aerie_origin_look look;
-static struct victim *looked_at[AERIE_SWAP_READ];	/* whose pages look has */
 static struct aerie_mem *at_mem;	/* where the round is; NULL: at its start */
 static gfn_t at_gfn;
 static unsigned long taken;		/* in this round */
@@ -83,7 +73,7 @@ void aerie_reclaim_free(void)
 	kvfree(victims);
 	victims = NULL;
 	at_mem = NULL;
-	aerie_origin_free();
+	aerie_victims_free();
 }
 
 /* ---- How much, of whom, how old ---------------------------------------------------- */
@@ -155,7 +145,7 @@ static void victim_add(struct aerie_leaf *leaf)
 	if (leaf->unasked)
 		aerie_map_around_was(at_mem, false);
 	if (page_count(leaf->page) == 1 && aerie_map_hold(leaf))
-		victims[nr_victims++] = (struct victim){ .leaf = *leaf };
+		victims[nr_victims++] = (struct aerie_victim){ .leaf = *leaf };
 }
 
 /* Is what is compressed to go to swap, and what is not yet to go there at once? */
@@ -200,7 +190,7 @@ static bool collect(unsigned int nr)
 /* From here on the content of what is still held does not change. */
 static void protect(struct aerie_mem *mem)
 {
-	struct victim *v;
+	struct aerie_victim *v;
 	bool flush = false;
 
 	synchronize_rcu_expedited();
@@ -250,66 +240,6 @@ static void move(struct aerie_mem *mem)
 	}
 }
 
-/* Of the origin's pages, it is the same: it leaves memory. */
-static void victim_to_disk(struct aerie_mem *mem, struct victim *v, unsigned int i)
-{
-	struct aerie_stored *stored;
-
-	if (page_count(v->leaf.page) != 1 || !aerie_map_held(&v->leaf) ||
-	    !aerie_origin_take(&look, i, v->leaf.gfn))
-		return;
-	stored = aerie_store_origin(look.origin, look.at[i], v->leaf.page);
-	if (!stored)
-		aerie_origin_give(look.origin, look.at[i]);
-	else if (aerie_map_store(mem, &v->leaf, stored))
-		v->old = v->leaf.page;
-	else
-		aerie_store_free(stored);
-}
-
-/* What has been collected of one disk. */
-static void look_end(struct aerie_mem *mem)
-{
-	unsigned int i;
-
-	if (!look.nr)
-		return;
-	aerie_origin_compare(&look);
-	aerie_origin_lock(look.origin);
-	for (i = 0; i < look.nr; i++) {
-		if (look.seen[i] == AERIE_ORIGIN_SAME)
-			victim_to_disk(mem, looked_at[i], i);
-		else if (look.seen[i] == AERIE_ORIGIN_DIFFERS)
-			aerie_origin_differs(look.origin, look.at[i], looked_at[i]->leaf.gfn);
-	}
-	aerie_origin_unlock(look.origin);
-	aerie_origin_put(look.origin);
-	look.nr = 0;
-}
-
-/* What the guest's disks have leaves memory. */
-static void victims_to_disk(struct aerie_mem *mem)
-{
-	struct aerie_origin *origin;
-	struct victim *v;
-	u32 at;
-
-	for (v = victims; v < victims + nr_victims; v++) {
-		origin = aerie_origin_of(mem, v->leaf.gfn, &at);
-		if (!origin)
-			continue;
-		if (look.nr && (look.nr == AERIE_SWAP_READ || look.origin != origin))
-			look_end(mem);
-		if (look.nr)
-			aerie_origin_put(origin);
-		look.origin = origin;
-		look.at[look.nr] = at;
-		look.page[look.nr] = v->leaf.page;
-		looked_at[look.nr++] = v;
-	}
-	look_end(mem);
-}
-
 /* Is the batch to be compressed? What would not stay in the store for long does not go there. */
 static bool store_takes(void)
 {
@@ -317,7 +247,7 @@ static bool store_takes(void)
 }
 
 /* Returns true where the map does not hold the frame any more. */
-static bool victim_store(struct aerie_mem *mem, struct victim *v, bool compress)
+static bool victim_store(struct aerie_mem *mem, struct aerie_victim *v, bool compress)
 {
 	struct page *page = v->leaf.page;
 	struct aerie_stored *stored;
@@ -342,7 +272,7 @@ static bool victim_store(struct aerie_mem *mem, struct victim *v, bool compress)
 	return false;
 }
 
-static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr, bool alone)
+static void run_swap(struct aerie_mem *mem, struct aerie_victim **run, unsigned int nr, bool alone)
 {
 	struct aerie_stored *stored[AERIE_SWAP_RUN];
 	struct page *pages[AERIE_SWAP_RUN];
@@ -362,7 +292,7 @@ static void run_swap(struct aerie_mem *mem, struct victim **run, unsigned int nr
 /* What has not been stored, as long as swap has room. @alone: what lies between them has. */
 static void victims_swap(struct aerie_mem *mem, bool alone)
 {
-	struct victim *run[AERIE_SWAP_RUN], *v;
+	struct aerie_victim *run[AERIE_SWAP_RUN], *v;
 	unsigned int nr = 0;
 
 	for (v = victims; v < victims + nr_victims && aerie_swap_has_room(); v++) {
@@ -380,7 +310,7 @@ static void victims_swap(struct aerie_mem *mem, bool alone)
 
 static void release(struct aerie_mem *mem)
 {
-	struct victim *v;
+	struct aerie_victim *v;
 	bool flush = false;
 
 	for (v = victims; v < victims + nr_victims; v++) {
@@ -405,7 +335,7 @@ static void release(struct aerie_mem *mem)
 
 static void batch(struct aerie_mem *mem, unsigned long nr)
 {
-	struct victim *v;
+	struct aerie_victim *v;
 	bool more, compress;
 
 	nr_victims = 0;
@@ -414,7 +344,7 @@ static void batch(struct aerie_mem *mem, unsigned long nr)
 		move(mem);
 	if (nr_victims) {
 		protect(mem);
-		victims_to_disk(mem);
+		aerie_victims_to_disk(mem, victims, nr_victims);
 		compress = store_takes();
 		for (v = victims; v < victims + nr_victims; v++) {
 			if (!v->old && victim_store(mem, v, compress))

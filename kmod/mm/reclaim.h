@@ -3,7 +3,15 @@
 #ifndef AERIE_MM_RECLAIM_H
 #define AERIE_MM_RECLAIM_H
 
-#include "mm/mm.h"
+#include "mm/map.h"
+
+/* A frame that may leave memory: it is held, and the nested table does not let it be written. */
+struct aerie_victim {
+	struct aerie_leaf leaf;
+	struct page *old;	/* has left the map, is to be freed */
+	bool written;
+	bool swap;		/* it is to go there */
+};
 
 enum aerie_reclaim {
 	AERIE_RECLAIM_NONE,	/* nothing has to leave memory */
@@ -17,6 +25,8 @@ enum aerie_reclaim {
 
 /* Take the next batch out of memory, if that has to be. The store is open. */
 enum aerie_reclaim aerie_reclaim_batch(void);
+/* Of @nr of @mem those leave it that a disk of the guest has (origin_leave.c). */
+void aerie_victims_to_disk(struct aerie_mem *mem, struct aerie_victim *victims, unsigned int nr);
 /* Count the ages of the next frames. False at the end of a round over all memory. */
 bool aerie_age_batch(void);
 
@@ -31,6 +41,7 @@ void aerie_swap_leave(struct aerie_mem *mem);
 
 /* Give back what batches have left. No VM is left, and no thread. */
 void aerie_reclaim_free(void);
+void aerie_victims_free(void);
 void aerie_collapse_free(void);
 
 #endif

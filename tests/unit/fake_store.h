@@ -11,6 +11,7 @@
 #include "mm/pool.h"
 #include "mm/share.h"
 #include "mm/store.h"
+#include "mm/swap.h"
 
 struct aerie_stored {
 	u8 byte[PAGE_SIZE];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_npt.c
+// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/origin_leave.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_npt.c
 /*
  * What of a guest's memory its disk has: what leaves memory for that, what is remembered of
  * what could not, and what becomes of it when the disk fails, or goes. What happens meanwhile
@@ -141,7 +141,7 @@ TEST(what_cannot_be_compared_is_looked_at_again)
 	EXPECT_EQ(leave(), BLOCKS);
 	/* There is no memory to read it into, nor to remember that it has left. */
 	come_back();
-	aerie_origin_free();
+	aerie_victims_free();
 	shim_fail_alloc = -1;
 	EXPECT_EQ(leave(), 0);
 	shim_fail_alloc = 0;
