@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Content that is stored comes back: what somebody needs, and of what is in swap what lies
+ * Content that is stored comes back: what somebody needs, and of what is in a file what lies
  * around it, as far as that turns out to be of use.
  *
  * Who has marked a slot BUSY has what it names for itself, and may take its time. Others wait
@@ -34,7 +34,7 @@ static void slot_release(u64 *slot, u64 val)
 	wake_up_var(slot);
 }
 
-/* The first of the run, or what is in swap beside it. -ENOMEM; -EAGAIN where it is not there. */
+/* The first of the run, or what is beside it in a file. -ENOMEM; -EAGAIN where it is not there. */
 static int run_add(struct aerie_mem *mem, struct run *run, u64 *slot, u64 val, gfp_t gfp)
 {
 	struct aerie_stored *stored = slot_stored(val);
@@ -106,7 +106,7 @@ static unsigned int around(struct aerie_mem *mem, gfn_t gfn)
 	return nr;
 }
 
-/* Add what is in swap around @gfn, and not far away there. */
+/* Add what is around @gfn, and not far away in the file that it is in. */
 static void run_extend(struct aerie_mem *mem, struct run *run, gfn_t gfn)
 {
 	unsigned int nr = around(mem, gfn), i;
@@ -195,7 +195,7 @@ int aerie_slot_load(struct aerie_mem *mem, gfn_t gfn, struct place at, gfp_t gfp
 	err = run_add(mem, &run, at.slot, at.val, gfp);
 	if (err)
 		return err == -EAGAIN ? 0 : err;
-	if (aerie_store_swapped(run.stored[0]))
+	if (aerie_store_where(run.stored[0]) != AERIE_STORE_PACKED)
 		run_extend(mem, &run, gfn);
 	err = run_load(mem, &run);
 	if (!err && mem->npt.ops->has_ad)

@@ -29,16 +29,18 @@ struct look {
 static enum aerie_mem_state stored_state(struct aerie_mem *mem, const struct aerie_leaf *leaf)
 {
 	struct aerie_stored *stored = aerie_map_borrow(mem, leaf);
-	enum aerie_mem_state state = AERIE_MEM_STORED;
+	static const enum aerie_mem_state states[] = {
+		[AERIE_STORE_PACKED] = AERIE_MEM_STORED,
+		[AERIE_STORE_SWAP] = AERIE_MEM_SWAPPED,
+		[AERIE_STORE_DISK] = AERIE_MEM_ON_DISK,
+	};
+	enum aerie_store_where where;
 
 	if (!stored)
-		return state;
-	if (aerie_store_on_disk(stored))
-		state = AERIE_MEM_ON_DISK;
-	else if (aerie_store_swapped(stored))
-		state = AERIE_MEM_SWAPPED;
+		return AERIE_MEM_STORED;
+	where = aerie_store_where(stored);
 	aerie_map_return(mem, leaf);
-	return state;
+	return states[where];
 }
 
 static enum aerie_mem_state leaf_state(struct aerie_mem *mem, const struct aerie_leaf *leaf)

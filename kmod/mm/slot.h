@@ -91,12 +91,18 @@ static inline struct aerie_stored *slot_stored(u64 slot)
 
 static inline void count_stored(struct aerie_mem *mem, const struct aerie_stored *stored, int sign)
 {
-	if (aerie_store_swapped(stored)) {
-		atomic_long_add(sign, aerie_store_on_disk(stored) ? &mem->on_disk : &mem->swapped);
-		return;
+	switch (aerie_store_where(stored)) {
+	case AERIE_STORE_PACKED:
+		atomic_long_add(sign, &mem->stored);
+		atomic_long_add(sign * (long)aerie_store_bytes(stored), &mem->packed);
+		break;
+	case AERIE_STORE_SWAP:
+		atomic_long_add(sign, &mem->swapped);
+		break;
+	case AERIE_STORE_DISK:
+		atomic_long_add(sign, &mem->on_disk);
+		break;
 	}
-	atomic_long_add(sign, &mem->stored);
-	atomic_long_add(sign * (long)aerie_store_bytes(stored), &mem->packed);
 }
 
 static inline struct page *leaf_page(u64 slot)

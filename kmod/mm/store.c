@@ -410,14 +410,11 @@ struct aerie_stored *aerie_store_origin(struct aerie_origin *origin, u32 at, str
 	return stored;
 }
 
-bool aerie_store_on_disk(const struct aerie_stored *stored)
+enum aerie_store_where aerie_store_where(const struct aerie_stored *stored)
 {
-	return stored->area == ON_DISK;
-}
-
-bool aerie_store_swapped(const struct aerie_stored *stored)
-{
-	return stored->area;
+	if (!stored->area)
+		return AERIE_STORE_PACKED;
+	return stored->area == ON_DISK ? AERIE_STORE_DISK : AERIE_STORE_SWAP;
 }
 
 bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
@@ -464,8 +461,8 @@ int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const
 {
 	unsigned int i;
 
-	if (aerie_store_on_disk(stored[0]) ? read_disk(stored, pages, nr) :
-					     read_swap(stored, pages, nr))
+	if (stored[0]->area == ON_DISK ? read_disk(stored, pages, nr) :
+					 read_swap(stored, pages, nr))
 		return -EIO;
 	for (i = 0; i < nr; i++)
 		if (sum_of(pages[i]) != stored[i]->sum)
@@ -491,7 +488,7 @@ void aerie_store_free(struct aerie_stored *stored)
 {
 	struct aerie_swap_place place = place_of(stored);
 
-	if (aerie_store_on_disk(stored))
+	if (stored->area == ON_DISK)
 		aerie_origin_give(stored->origin, stored->slot);
 	else if (stored->area)
 		aerie_swap_give(&place);

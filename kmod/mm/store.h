@@ -64,15 +64,20 @@ bool aerie_store_moves(struct aerie_stored *stored);
  */
 unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int nr);
 
-/* Is it on a disk of the guest? That counts as in swap, but is in no area. */
-bool aerie_store_on_disk(const struct aerie_stored *stored);
+enum aerie_store_where {
+	AERIE_STORE_PACKED,	/* in memory, compressed or as a word */
+	AERIE_STORE_SWAP,
+	AERIE_STORE_DISK,	/* of the guest's own */
+};
 
-/* Is it in swap? In the area @id? Not far from another there? */
-bool aerie_store_swapped(const struct aerie_stored *stored);
+/* Where is it? Context: any. */
+enum aerie_store_where aerie_store_where(const struct aerie_stored *stored);
+
+/* Is it in swap, in the area @id? In a file, and not far from another there? */
 bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id);
 bool aerie_store_near(const struct aerie_stored *stored, const struct aerie_stored *other);
 
-/* Read back what is in swap, AERIE_SWAP_READ at most. As aerie_store_load(). */
+/* Read back what is near each other, AERIE_SWAP_READ at most. As aerie_store_load(). */
 int aerie_store_load_many(struct aerie_stored *const *stored, struct page *const *pages,
 			  unsigned int nr);
 

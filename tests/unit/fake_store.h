@@ -121,8 +121,6 @@ struct aerie_stored *aerie_store_origin(struct aerie_origin *origin, u32 at, str
 	return stored;
 }
 
-bool aerie_store_on_disk(const struct aerie_stored *stored) { return stored->origin; }
-
 int aerie_swap_io_read(const struct aerie_swap_part *parts, unsigned int nr,
 		       struct page *const *pages, u64 *took)
 {
@@ -153,9 +151,11 @@ unsigned int aerie_store_move(struct aerie_stored *const *stored, unsigned int n
 	return i;
 }
 
-bool aerie_store_swapped(const struct aerie_stored *stored)
+enum aerie_store_where aerie_store_where(const struct aerie_stored *stored)
 {
-	return stored->slot || stored->origin;
+	if (stored->origin)
+		return AERIE_STORE_DISK;
+	return stored->slot ? AERIE_STORE_SWAP : AERIE_STORE_PACKED;
 }
 
 bool aerie_store_is_in(const struct aerie_stored *stored, unsigned int id)
