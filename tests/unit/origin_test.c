@@ -14,7 +14,7 @@
 int shim_fail_alloc;
 
 #define BYTES	(4u << 20)
-#define BLOCKS	12
+#define BLOCKS	24		/* more than are read at a time */
 #define APART	100u	/* pages of the disk from one block to the next; three are one stripe */
 
 static struct aerie_mem mem;
@@ -37,6 +37,7 @@ static gpa_t gpa(unsigned int block)
 
 static struct file *disk_at(void *opaque, u64 at, u64 *len)
 {
+	EXPECT(opaque == disk);
 	return hole[at / PAGE_SIZE / APART] ? NULL : opaque;
 }
 
@@ -188,5 +189,170 @@ TEST(what_is_known_anew_is_not_forgotten)
 	meanwhile = read_other;
 	after = 0;
 	EXPECT_EQ(leave(), BLOCKS);
+	teardown();
+}
+
+/* The disk goes; the guest goes on. */
+static void go(void)
+{
+	aerie_origin_close(origin, true);
+	origin = NULL;
+}
+
+TEST(a_disk_that_goes_gives_back_what_it_has)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	go();
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), 0);
+	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
+	come_back();
+	/* What is remembered of it is of no use any more, also to one that comes in its place. */
+	EXPECT_EQ(leave(), 0);
+	come_back();
+	origin = aerie_origin_open(&mem, disk_at, disk);
+	memset(disk, 0x55, sizeof(disk));
+	EXPECT_EQ(leave(), 0);
+	teardown();
+}
+
+static void leave_again(void)
+{
+	leave();
+}
+
+TEST(nothing_leaves_for_a_disk_that_goes)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	/* Some have come back then. */
+	meanwhile = leave_again;
+	after = 20;
+	go();
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), 0);
+	EXPECT(atomic_long_read(&mem.stored));
+	come_back();
+	teardown();
+}
+
+static int fault(unsigned int block, unsigned int access)
+{
+	return aerie_mem_fault(&mem, gpa(block), access, GFP_KERNEL);
+}
+
+/* Who needs one of them is told; what is overwritten as a whole is of no matter. */
+static void expect_lost(void)
+{
+	struct bio_vec seg;
+	u8 page[PAGE_SIZE];
+
+	EXPECT_EQ(fault(3, AERIE_ACC_READ), -EIO);
+	EXPECT_EQ(fault(3, AERIE_ACC_WRITE), -EIO);
+	EXPECT_EQ(aerie_mem_read(&mem, gpa(3), page, PAGE_SIZE, GFP_KERNEL), -EIO);
+	EXPECT_EQ(aerie_mem_pin(&mem, gpa(3), PAGE_SIZE, true, &seg), 0);
+	aerie_mem_unpin(&seg);
+	EXPECT_EQ(fault(3, AERIE_ACC_WRITE), 0);
+	EXPECT_EQ(fault(4, AERIE_ACC_READ), -EIO);
+}
+
+TEST(what_cannot_be_read_when_the_disk_goes_is_lost)
+{
+	unsigned int i;
+
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	for (i = 2; i < 6; i++)
+		broken[i] = true;
+	/* Nor before it goes, but it is there then, and is read when it can be. */
+	EXPECT_EQ(fault(2, AERIE_ACC_READ), -EIO);
+	broken[2] = false;
+	EXPECT_EQ(fault(2, AERIE_ACC_READ), 0);
+	go();
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), 3);
+	EXPECT_EQ(fault(6, AERIE_ACC_READ), 0);
+	for (i = 2; i < 6; i++)
+		broken[i] = false;
+	expect_lost();
+	/* One that comes in its place has nothing to do with it. */
+	origin = aerie_origin_open(&mem, disk_at, disk);
+	EXPECT_EQ(fault(4, AERIE_ACC_READ), -EIO);
+	EXPECT_EQ(aerie_origin_write_begin(origin, 0, pos(BLOCKS)), 0);
+	aerie_origin_write_end(origin, 0, pos(BLOCKS));
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), 2);
+	teardown();
+}
+
+TEST(what_there_is_no_memory_for_when_the_disk_goes_is_lost)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	shim_fail_alloc = -1;
+	go();
+	shim_fail_alloc = 0;
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), BLOCKS);
+	expect_lost();
+	teardown();
+}
+
+/* There is for a moment. */
+TEST(what_there_is_memory_for_in_the_end_comes_back)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	shim_fail_alloc = 1;
+	go();
+	EXPECT_EQ(shim_fail_alloc, 0);
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), 0);
+	come_back();
+	teardown();
+}
+
+TEST(who_writes_waits_for_what_is_there)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	shim_fail_alloc = -1;
+	EXPECT_EQ(aerie_origin_write_begin(origin, pos(3), PAGE_SIZE), -ENOMEM);
+	shim_fail_alloc = 0;
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), BLOCKS);
+	/* It has not begun: others may leave for what lies beside it. */
+	EXPECT_EQ(fault(4, AERIE_ACC_READ), 0);
+	EXPECT_EQ(leave(), BLOCKS);
+	/* What cannot be read is lost where it is overwritten, not before. */
+	broken[3] = true;
+	EXPECT_EQ(aerie_origin_write_begin(origin, pos(3), PAGE_SIZE), 0);
+	broken[3] = false;
+	memset(disk[3], 0x55, PAGE_SIZE);
+	aerie_origin_write_end(origin, pos(3), PAGE_SIZE);
+	EXPECT_EQ(fault(3, AERIE_ACC_READ), -EIO);
+	EXPECT_EQ(fault(5, AERIE_ACC_READ), 0);
+	teardown();
+}
+
+TEST(of_very_many_disks_some_have_no_place)
+{
+	struct aerie_origin *many[AERIE_ORIGINS + 1];
+	unsigned int i;
+
+	setup();
+	for (i = 1; i < AERIE_ORIGINS; i++) {
+		many[i] = aerie_origin_open(&mem, disk_at, disk);
+		EXPECT(many[i]);
+	}
+	EXPECT(!aerie_origin_open(&mem, disk_at, disk));
+	/* All can be done to one that there is not. */
+	EXPECT(!aerie_origin_wanted(NULL));
+	EXPECT_EQ(aerie_origin_write_begin(NULL, 0, PAGE_SIZE), 0);
+	aerie_origin_write_end(NULL, 0, PAGE_SIZE);
+	aerie_origin_close(NULL, true);
+	/* The last one is as good as the first. */
+	aerie_origin_same(many[i - 1], gpa(7), pos(7), 1);
+	EXPECT_EQ(leave(), BLOCKS);
+	aerie_origin_close(many[i - 1], true);
+	EXPECT_EQ(atomic_long_read(&mem.on_disk), BLOCKS - 1);
+	many[i - 1] = aerie_origin_open(&mem, disk_at, disk);
+	EXPECT(many[i - 1]);
+	for (i = 1; i < AERIE_ORIGINS; i++)
+		aerie_origin_close(many[i], i % 2);
 	teardown();
 }
