@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # Guest memory that is on a disk of the guest's own leaves memory without being written
 # anywhere, and is read from there again; what is written to the disk meanwhile, a disk that
-# goes, an image in layers, one that somebody changes under the guest.
+# goes, an image in layers, a block device, a disk that cannot be read any more, one that
+# somebody changes under the guest.
 # shellcheck disable=SC2317 # check runs what looks unused
 lib=$(dirname "$0")/lib
 [ -e "$lib/ktap.sh" ] || lib=$(dirname "$0")/../lib
 # shellcheck source=tests/lib/memory.sh
 . "$lib/memory.sh"
+# shellcheck source=tests/lib/devices.sh
+. "$lib/devices.sh"
 need_guest
 need_store
 no_scanner
 on_exit destroy_mine
-plan 32
+plan 43
 
 cd "$SCRATCH" || exit 1
 v=$(vm a)
@@ -32,6 +35,10 @@ figures() {
 reads() {
 	say "md5sum </dev/$2 | sed 's/^/$1 /'"
 	said "$1 $3  -"
+}
+# lost: it has stopped for that.
+lost() {
+	soon 60 stopped && field "$v" reason | grep -q 'has left memory and cannot be read back'
 }
 # up OPTION...: a guest that has little memory, and disks.
 up() {
@@ -73,8 +80,6 @@ check "nothing is on it any more" [ "$(number on_disk)" = 0 ]
 say "echo and goes ''on"
 check "and the guest goes on" said "and goes on"
 check "it gets another, an image in layers" aerie attach "$v" disk image
-name=$(aerie show "$v" --json | tr ',{}' '\n' | sed -n 's/.*"name": *"\(disk[0-9]*\)".*/\1/p' | tail -n 1)
-echo "# it is $name"
 check "reads it" reads five vda "$raw"
 check "which leaves memory" soon 60 at_least on_disk 2
 figures image
@@ -90,7 +95,42 @@ check "reads its disk" reads one vda "$(digest raw)"
 check "which leaves memory" soon 60 at_least on_disk 12
 dd if=/dev/urandom of=raw bs=1M count=60 conv=notrunc 2>/dev/null
 say "md5sum </dev/vda"
-check "where somebody has changed the file the guest stops" soon 60 stopped
-check "with the reason" eval "field '$v' reason | grep -q 'has left memory and cannot be read back'"
+check "where somebody has changed the file the guest stops, with the reason" lost
 check "and can be destroyed" aerie destroy -q "$v"
+
+# block: a guest's disk that is a block device, opened with O_DIRECT, and fails in the end.
+block() {
+	dd if=/dev/urandom of="$NULL_DISK" bs=1M count=60 oflag=direct 2>/dev/null
+	check "a guest with a block device" up -d "$NULL_DISK,direct"
+	check "reads it" reads one vda "$(digest "$NULL_DISK")"
+	check "which leaves memory" soon 60 at_least on_disk 12
+	check "and is read again" reads two vda "$(digest "$NULL_DISK")"
+	say "dd if=/dev/urandom of=/dev/vda bs=1M count=20 conv=notrunc,fsync 2>/dev/null; md5sum </dev/vda | sed 's/^/su''m /'"
+	check "it writes to it" said "sum [0-9a-f]*  -"
+	check "which is what it has then" [ "$(summed)" = "$(digest "$NULL_DISK")  -" ]
+	check "what it has written leaves memory" soon 60 at_least on_disk 12
+	# It needs none of that for now.
+	aerie pause -q "$v"
+	echo "+0-131071" >"/sys/kernel/config/nullb/own/badblocks"
+	check "no block can be read" fails dd if="$NULL_DISK" bs=1M count=1 iflag=direct
+	check "when that is taken away" aerie detach "$v" disk0 --force
+	check "what is on it stays there" at_least on_disk 1
+	figures lost
+	aerie resume -q "$v"
+	say "dd if=/dev/zero of=/tmp/x bs=1M count=60"
+	check "the guest, which needs that, stops, with the reason" lost
+	check "and can be destroyed" aerie destroy -q "$v"
+}
+fails() {
+	! "$@" >/dev/null 2>&1
+}
+
+v=$(vm c)
+if null_disk own 0; then
+	block
+else
+	for i in $(seq 12); do
+		skip "a block device, $i" "no null_blk here"
+	done
+fi
 finish
