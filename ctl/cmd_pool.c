@@ -13,7 +13,7 @@ const struct option_def opts_pool[] = {
 };
 
 struct pool {
-	uint64_t limit, used, store, ballooned, wanted;
+	uint64_t limit, used, store, on_disk, ballooned, wanted;
 };
 
 static void read_pool(struct nlattr **tb, void *arg)
@@ -23,22 +23,24 @@ static void read_pool(struct nlattr **tb, void *arg)
 	pool->limit = get_u64(tb[AERIE_A_POOL_LIMIT]);
 	pool->used = get_u64(tb[AERIE_A_POOL_USED]);
 	pool->store = get_u64(tb[AERIE_A_POOL_STORE]);
+	pool->on_disk = get_u64(tb[AERIE_A_ON_DISK]);
 	pool->ballooned = get_u64(tb[AERIE_A_BALLOONED]);
 	pool->wanted = get_u64(tb[AERIE_A_BALLOON]);
 }
 
 static const struct out_col pool_cols[] = {
 	{ "LIMIT", OUT_SIZE }, { "USED", OUT_SIZE }, { "STORE", OUT_SIZE },
-	{ "BALLOONED", OUT_SIZE }, { "WANTED", OUT_SIZE },
+	{ "ON_DISK", OUT_SIZE }, { "BALLOONED", OUT_SIZE }, { "WANTED", OUT_SIZE },
 };
 
 static void print_pool(const struct args *args, const struct pool *pool)
 {
-	struct out_table *table = out_table_new(pool_cols, 5);
+	struct out_table *table = out_table_new(pool_cols, 6);
 
 	out_table_row(table, (struct out_val[]){
 		{ .u64 = pool->limit, .none = !pool->limit }, { .u64 = pool->used },
-		{ .u64 = pool->store }, { .u64 = pool->ballooned }, { .u64 = pool->wanted },
+		{ .u64 = pool->store }, { .u64 = pool->on_disk },
+		{ .u64 = pool->ballooned }, { .u64 = pool->wanted },
 	});
 	out_table_print(table, args_has(args, "json"));
 	out_table_free(table);

@@ -213,8 +213,9 @@ const struct command commands[] = {
 		.more =
 "  aerie pool --limit 4G\n\n"
 "Near the limit, what guests have not accessed for long is compressed and leaves memory;\n"
-"USED is all that they take, STORE what of it takes what has left. BALLOONED is what guests\n"
-"do without, WANTED what they are to.\n"
+"USED is all that they take, STORE what of it takes what has left, ON_DISK what has left and\n"
+"takes nothing, as a disk of the guest's own has it. BALLOONED is what guests do without,\n"
+"WANTED what they are to.\n"
 	}, {
 		.name = "swap", .operands = "[on|off FILE]", .max_operands = 2,
 		.summary = "files and block devices that guest memory goes to",

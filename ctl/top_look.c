@@ -21,7 +21,8 @@ static void read_memory(struct nlattr **tb, void *arg)
 		if (strcmp(vm->vm.name, name))
 			continue;
 		vm->saved = get_u64(tb[AERIE_A_SAVED]);
-		vm->out = get_u64(tb[AERIE_A_STORED]) + get_u64(tb[AERIE_A_SWAPPED]);
+		vm->out = get_u64(tb[AERIE_A_STORED]) + get_u64(tb[AERIE_A_SWAPPED]) +
+			  get_u64(tb[AERIE_A_ON_DISK]);
 	}
 }
 

@@ -27,7 +27,8 @@
 
 static const char * const help[] = {
 	"Figures are of the time between the last two looks; 100 CPU% are one processor.",
-	"OUT has left memory, compressed or to swap. DISK/S and NIC/S are requests served.",
+	"OUT has left memory: compressed, to swap, on the guest's disks. DISK/S and NIC/S are",
+	"requests served.",
 	"",
 	"  c e m i n    sort by CPU, exits, memory, I/O, name; again: the other way round",
 	"  v            virtual processors under their VM, or not",

@@ -56,14 +56,15 @@
  *                    > NAME, MEMORY, RESIDENT: the VM's own; LARGE: of these in 2 MiB
  *                      frames; ZERO, SHARED, SAVED u64 bytes, TABLES; BROKEN, HASHED,
  *                      BORN u64 pages, SHARE_GROUP where it has one that is named; STORED:
- *                      compressed, PACKED: what that takes, SWAPPED, LOADED; IDLE,
- *                      AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT; BALLOON, BALLOONED
- *                      where it has a balloon; WRITTEN, WRITTEN_NS while that is counted
+ *                      compressed, PACKED: what that takes, SWAPPED, ON_DISK, LOADED;
+ *                      IDLE, AGE_SECONDS; MEM_LIMIT, MEM_RESERVE, MEM_WEIGHT; BALLOON,
+ *                      BALLOONED where it has a balloon; WRITTEN, WRITTEN_NS while that is
+ *                      counted
  *   MEM_SET          ! NAME; MEM_LIMIT, MEM_RESERVE u64, MEM_WEIGHT u32, COUNT_WRITTEN u8:
  *                      what is not named stays as it is
  *   POOL_SET         POOL_LIMIT u64; not named: as before
- *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes; BALLOON, BALLOONED of
- *                      all VMs
+ *                    > POOL_LIMIT, POOL_USED, POOL_STORE u64 bytes; ON_DISK, BALLOON,
+ *                      BALLOONED of all VMs
  *   SWAP_ON          ! SWAP_FD u32, a descriptor open for reading and writing
  *   SWAP_OFF         ! SWAP_PATH: returns when all is back in memory
  *   SWAP_GET         > SWAP_PATH, SWAP_SIZE, SWAP_USED (dump)

@@ -161,9 +161,10 @@ int aerie_nl_mem_set(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int put_all_ballooned(struct sk_buff *skb)
+/* What all VMs have on their disks and in their balloons. */
+static int put_sums(struct sk_buff *skb)
 {
-	u64 wanted, actual, all_wanted = 0, all_actual = 0;
+	u64 wanted, actual, all_wanted = 0, all_actual = 0, on_disk = 0;
 	struct aerie_vm *vm;
 	u32 id = 0;
 
@@ -171,10 +172,12 @@ static int put_all_ballooned(struct sk_buff *skb)
 		aerie_vm_ballooned(vm, &wanted, &actual);
 		all_wanted += wanted;
 		all_actual += actual;
+		on_disk += (u64)atomic_long_read(&vm->mem.on_disk) << PAGE_SHIFT;
 		id = vm->id + 1;
 		aerie_vm_put(vm);
 	}
-	return put_u64(skb, AERIE_A_BALLOON, all_wanted) ?:
+	return put_u64(skb, AERIE_A_ON_DISK, on_disk) ?:
+	       put_u64(skb, AERIE_A_BALLOON, all_wanted) ?:
 	       put_u64(skb, AERIE_A_BALLOONED, all_actual);
 }
 
@@ -196,7 +199,7 @@ int aerie_nl_pool_set(struct sk_buff *skb, struct genl_info *info)
 	err = err ?: put_u64(msg, AERIE_A_POOL_LIMIT, aerie_pool_limit()) ?:
 		     put_u64(msg, AERIE_A_POOL_USED, aerie_pool_used()) ?:
 		     put_u64(msg, AERIE_A_POOL_STORE, aerie_pool_stored()) ?:
-		     put_all_ballooned(msg);
+		     put_sums(msg);
 	return aerie_nl_answer(info, msg, hdr, err, &why);
 }
 

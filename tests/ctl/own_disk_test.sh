@@ -15,7 +15,7 @@ need_guest
 need_store
 no_scanner
 on_exit destroy_mine
-plan 43
+plan 45
 
 cd "$SCRATCH" || exit 1
 v=$(vm a)
@@ -36,6 +36,14 @@ reads() {
 	say "md5sum </dev/$2 | sed 's/^/$1 /'"
 	said "$1 $3  -"
 }
+# It is in what aerie top counts, while nobody brings anything back.
+top_tells() {
+	aerie pause -q "$v"
+	out=$(($(number stored) + $(number on_disk)))
+	top=$(aerie top --batch --json -n 1 -d 100ms | tr ',{}' '\n' | sed -n 's/.*"out": *\([0-9]*\).*/\1/p')
+	aerie resume -q "$v"
+	[ "$top" -ge "$out" ]
+}
 # lost: it has stopped for that.
 lost() {
 	soon 60 stopped && field "$v" reason | grep -q 'has left memory and cannot be read back'
@@ -53,6 +61,8 @@ figures read
 check "what it keeps of that leaves memory" soon 60 at_least on_disk 12
 check "it has no more than it may have" at_most resident 72
 check "none of it is in swap" [ "$(number swapped)" = 0 ]
+check "the pool tells it" [ "$(pool on_disk)" -ge $((12 * MB)) ]
+check "and so does aerie top" top_tells
 check "it is in the picture" eval "aerie mem '$v' --map --json | grep -q '\"on_disk\"'"
 loaded=$(number loaded)
 check "the guest reads it again" reads two vda "$raw"
