@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/origin_leave.c kmod/mm/worth.c kmod/mm/drop.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c
+// sources: MEMORY kmod/mm/drop.c
 /* Guest memory layout, the map, the nested table and the checked accessors. */
-#include "ktap.h"
-#include "shim.h"
-#include "fake_store.h"
-#include "mm/map.h"
-#include "mm/share.h"
-
-int shim_fail_alloc;
+#include "memory.h"
 
 /* A table format of the test's own, in the EPT manner. */
 static u64 t_table(hpa_t a) { return a | 1; }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/origin_leave.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_npt.c
+// sources: MEMORY kmod/mm/pte_npt.c
 /*
  * What of a guest's memory its disk has: what leaves memory for that, what is remembered of
  * what could not, and what becomes of it when the disk fails, or goes. What happens meanwhile
  * is share_test's.
  */
-#include "ktap.h"
-#include "shim.h"
-#include "fake_store.h"
-#include "mm/map.h"
-#include "mm/reclaim.h"
-
-int shim_fail_alloc;
+#include "memory.h"
 
 #define BYTES	(4u << 20)
 #define BLOCKS	24		/* more than are read at a time */
@@ -84,18 +78,14 @@ static void teardown(void)
 	aerie_mem_fini(&mem);
 	aerie_mm_exit();
 	EXPECT(!meanwhile);
-	EXPECT_EQ(fake_store_nr, 0);
-	EXPECT_EQ(aerie_pool_used(), 0);
+	expect_nothing_left();
 }
 
 /* All leaves memory, as far as it can. Returns how many pages do for being on the disk. */
 static long leave(void)
 {
 	aerie_pool_ask(BLOCKS);
-	aerie_share_lock();
-	while (aerie_reclaim_batch() == AERIE_RECLAIM_MORE)
-		;
-	aerie_share_unlock();
+	reclaim();
 	return atomic_long_read(&mem.on_disk);
 }
 

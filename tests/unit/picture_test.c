@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/origin_leave.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/picture.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: MEMORY kmod/mm/picture.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * What guest-physical memory is said to be: each state, where it begins and ends, holes, and
  * looks that end before memory does.
  */
-#include "ktap.h"
-#include "shim.h"
-#include "fake_store.h"
-#include "mm/map.h"
-#include "mm/reclaim.h"
-#include "mm/share.h"
+#include "memory.h"
 #include "uapi.h"
-
-int shim_fail_alloc;
 
 #define MIB	(1ull << 20)
 #define GIB	(1ull << 30)
@@ -31,8 +24,7 @@ static void teardown(void)
 {
 	aerie_mem_fini(&mem);
 	aerie_mm_exit();
-	EXPECT_EQ(fake_store_nr, 0);
-	EXPECT_EQ(aerie_pool_used(), 0);
+	expect_nothing_left();
 }
 
 static void put(gpa_t gpa, u64 word)
@@ -186,10 +178,7 @@ TEST(what_is_out_of_memory)
 	for (i = 0; i < 512; i++)
 		put(AT(i), i + 1);
 	aerie_pool_ask(512);
-	aerie_share_lock();
-	while (aerie_reclaim_batch() == AERIE_RECLAIM_MORE)
-		;
-	aerie_share_unlock();
+	reclaim();
 	put(AT(100), 1);		/* is needed again */
 	look_from(AT(0), 16);
 	EXPECT_SEEN({ 100 * PAGE_SIZE, AERIE_MEM_STORED }, { PAGE_SIZE, AERIE_MEM_OWN },
@@ -197,10 +186,7 @@ TEST(what_is_out_of_memory)
 	fake_store_full = true;
 	fake_swap_room = 1;
 	aerie_pool_ask(1);
-	aerie_share_lock();
-	while (aerie_reclaim_batch() == AERIE_RECLAIM_MORE)
-		;
-	aerie_share_unlock();
+	reclaim();
 	fake_store_full = false;
 	fake_swap_room = 0;
 	look_from(AT(0), 16);

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-// sources: kmod/mm/mem.c kmod/mm/map.c kmod/mm/leaf.c kmod/mm/load.c kmod/mm/swap_empty.c kmod/mm/age.c kmod/mm/collapse.c kmod/mm/pool.c kmod/mm/reclaim.c kmod/mm/origin.c kmod/mm/origin_leave.c kmod/mm/worth.c kmod/mm/npt.c kmod/mm/access.c kmod/mm/frame.c kmod/mm/pin.c kmod/mm/share.c kmod/mm/shared.c kmod/mm/told.c kmod/mm/pte_ept.c kmod/mm/pte_npt.c
+// sources: MEMORY kmod/mm/pte_ept.c kmod/mm/pte_npt.c
 /*
  * Whose memory leaves memory, and how much of it: the oldest first, down to limits, not
  * what is reserved, not what does not get smaller; and what becomes of a guest that needs
  * more. What happens meanwhile is share_test's.
  */
-#include "ktap.h"
-#include "shim.h"
 #include "fake_mmu.h"
-#include "fake_store.h"
-#include "mm/map.h"
-#include "mm/reclaim.h"
-#include "mm/share.h"
-
-int shim_fail_alloc;
+#include "memory.h"
 
 #define MIB	(1u << 20)
 #define BYTES	(8 * MIB)
@@ -76,8 +69,7 @@ static void teardown(void)
 	for (i = 0; i < 2; i++)
 		aerie_mem_fini(&mems[i]);
 	aerie_mm_exit();
-	EXPECT_EQ(fake_store_nr, 0);
-	EXPECT_EQ(aerie_pool_used(), 0);
+	expect_nothing_left();
 }
 
 static void age(void)
@@ -86,17 +78,6 @@ static void age(void)
 	while (aerie_age_batch())
 		;
 	aerie_share_unlock();
-}
-
-static enum aerie_reclaim reclaim(void)
-{
-	enum aerie_reclaim state;
-
-	aerie_share_lock();
-	while ((state = aerie_reclaim_batch()) == AERIE_RECLAIM_MORE)
-		;
-	aerie_share_unlock();
-	return state;
 }
 
 static bool stored(struct aerie_mem *mem, unsigned int page)
