@@ -3,7 +3,7 @@
 /*
  * What of a guest's memory its disk has: what leaves memory for that, what is remembered of
  * what could not, and what becomes of it when the disk fails, or goes. What happens meanwhile
- * is share_test's.
+ * is model_test's.
  */
 #include "memory.h"
 

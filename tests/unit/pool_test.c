@@ -3,7 +3,7 @@
 /*
  * Whose memory leaves memory, and how much of it: the oldest first, down to limits, not
  * what is reserved, not what does not get smaller; and what becomes of a guest that needs
- * more. What happens meanwhile is share_test's.
+ * more. What happens meanwhile is model_test's.
  */
 #include "fake_mmu.h"
 #include "memory.h"
