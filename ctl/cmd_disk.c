@@ -106,19 +106,17 @@ static enum status read_change(const struct args *args, struct change *c)
 	return STATUS_OK;
 }
 
-struct disk_state {
-	uint64_t size, iops, bps;
-	uint32_t burst_ms;
-};
-
-static void read_state(struct nlattr **tb, void *arg)
+void disk_state_read(struct nlattr **tb, struct disk_state *s)
 {
-	struct disk_state *s = arg;
-
 	s->size = get_u64(tb[AERIE_A_DISK_SIZE]);
 	s->iops = get_u64(tb[AERIE_A_IOPS]);
 	s->bps = get_u64(tb[AERIE_A_BPS]);
 	s->burst_ms = get_u32(tb[AERIE_A_BURST_MS]);
+}
+
+static void read_state(struct nlattr **tb, void *arg)
+{
+	disk_state_read(tb, arg);
 }
 
 static void print_state(const struct args *args, const char *vm, const struct disk_state *s)

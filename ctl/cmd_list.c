@@ -107,7 +107,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 	struct json json = { .f = stdout };
 	struct out_table *vcpus = vm_vcpu_table(vm), *mitigations = host_mitigations(host);
 	struct out_table *devices = dev_table(devs), *queues = dev_queue_table(devs);
-	struct out_table *nics = dev_nic_table(devs);
+	struct out_table *disks = dev_disk_table(devs), *nics = dev_nic_table(devs);
 	const struct field fields[] = {
 		{ "name", OUT_STR, { .str = vm->name } },
 		{ "id", OUT_U64, { .u64 = vm->id } },
@@ -138,6 +138,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 			out_json(&json, fields[i].name, fields[i].type, &fields[i].val);
 		out_table_json(vcpus, &json, "threads");
 		out_table_json(devices, &json, "devices");
+		out_table_json(disks, &json, "disks");
 		out_table_json(queues, &json, "queues");
 		out_table_json(nics, &json, "interfaces");
 		out_table_json(mitigations, &json, "mitigations");
@@ -153,6 +154,10 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 		putchar('\n');
 		out_table_text(devices, stdout);
 		putchar('\n');
+		if (!out_table_empty(disks)) {
+			out_table_text(disks, stdout);
+			putchar('\n');
+		}
 		out_table_text(queues, stdout);
 		putchar('\n');
 		if (!out_table_empty(nics)) {
@@ -163,6 +168,7 @@ static void print_vm(const struct args *args, const struct vm *vm, const struct 
 	}
 	out_table_free(vcpus);
 	out_table_free(devices);
+	out_table_free(disks);
 	out_table_free(queues);
 	out_table_free(nics);
 	out_table_free(mitigations);

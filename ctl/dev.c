@@ -32,6 +32,7 @@ void dev_read(struct nlattr **tb, struct dev *dev)
 		dev->backing = nla_strdup(tb[AERIE_A_BACKING]);
 	get_str(tb[AERIE_A_SERIAL], dev->serial, sizeof(dev->serial));
 	dev->read_only = tb[AERIE_A_READ_ONLY];
+	disk_state_read(tb, &dev->disk);
 	dev->ifindex = get_u32(tb[AERIE_A_IFINDEX]);
 	if (tb[AERIE_A_MAC])
 		memcpy(dev->mac, nla_data(tb[AERIE_A_MAC]), MAC_LEN);
@@ -95,6 +96,32 @@ struct out_table *dev_table(const struct dev_list *list)
 			{ .str = dev->serial, .none = !*dev->serial },
 			{ .str = dev->backing, .none = !dev->backing },
 		});
+	}
+	return table;
+}
+
+static const struct out_col disk_cols[] = {
+	{ "DEVICE", OUT_STR }, { "SIZE", OUT_SIZE }, { "IOPS", OUT_U64 }, { "BPS", OUT_SIZE },
+	{ "BURST", OUT_TIME },
+};
+
+struct out_table *dev_disk_table(const struct dev_list *list)
+{
+	struct out_table *table =
+		out_table_new(disk_cols, sizeof(disk_cols) / sizeof(disk_cols[0]));
+	size_t i;
+
+	for (i = 0; i < list->nr; i++) {
+		const struct disk_state *disk = &list->dev[i].disk;
+
+		if (disk->size)
+			out_table_row(table, (struct out_val[]){
+				{ .str = list->dev[i].name },
+				{ .u64 = disk->size },
+				{ .u64 = disk->iops, .none = !disk->iops },
+				{ .u64 = disk->bps, .none = !disk->bps },
+				{ .u64 = disk->burst_ms * 1000000ull },
+			});
 	}
 	return table;
 }

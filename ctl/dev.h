@@ -3,6 +3,7 @@
 #ifndef CTL_DEV_H
 #define CTL_DEV_H
 
+#include "disk.h"
 #include "nl.h"
 #include "out.h"
 #include "text.h"
@@ -16,6 +17,7 @@ struct dev {
 	char *backing;			/* or NULL */
 	char serial[AERIE_SERIAL_MAX + 1];
 	bool read_only, asked;
+	struct disk_state disk;		/* without a size: it is none */
 	uint32_t ifindex;		/* of the host's network interface; 0: it is none */
 	uint8_t mac[MAC_LEN];
 	char bridge[AERIE_BRIDGE_MAX + 1];
@@ -38,8 +40,9 @@ void dev_list_free(struct dev_list *list);
 /* One device from the attributes of a message. Its backing is to be freed. */
 void dev_read(struct nlattr **tb, struct dev *dev);
 
-/* For people: the devices; their network interfaces; and the counters of their queues. */
+/* For people: the devices; disks; network interfaces; and the counters of their queues. */
 struct out_table *dev_table(const struct dev_list *list);
+struct out_table *dev_disk_table(const struct dev_list *list);
 struct out_table *dev_nic_table(const struct dev_list *list);
 struct out_table *dev_queue_table(const struct dev_list *list);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a disk may do in a second, as options say it. */
+/* How large a disk is and what it may do in a second, as options and the module say it. */
 #ifndef CTL_DISK_H
 #define CTL_DISK_H
 
@@ -23,6 +23,14 @@ struct disk_limit {
  */
 bool disk_limit_word(const struct args *args, const char *word, struct disk_limit *limit,
 		     enum status *status);
+
+/* A disk as it is. */
+struct disk_state {
+	uint64_t size, iops, bps;	/* 0: no limit */
+	uint32_t burst_ms;
+};
+
+void disk_state_read(struct nlattr **tb, struct disk_state *state);
 
 /* What is given, as attributes. */
 void disk_limit_put(struct nl_msg *msg, const struct disk_limit *limit);

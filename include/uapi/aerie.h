@@ -50,6 +50,7 @@
  *   DEV_GET          ! NAME (dump)
  *                    > for each device in a PCI slot DEV_NAME, DEV_ID, DEV_KIND, SLOT,
  *                      BACKING and SERIAL where it has them, READ_ONLY, DEV_ASKED flags,
+ *                      DISK_SIZE, IOPS, BPS, BURST_MS of a disk,
  *                      IFINDEX, MAC, BRIDGE as it was given of a network interface,
  *                      QUEUE_LIST nest of nests {QUEUE_REQUESTS, QUEUE_INTERRUPTS u64}
  *   MEM_GET          ! NAME (do) or none (dump)
@@ -109,7 +110,7 @@
 #define AERIE_GENL_NAME		"aerie"
 #define AERIE_GENL_VERSION	1
 #define AERIE_GENL_GROUP_EVENTS	"events"
-#define AERIE_ABI		9	/* raised with every change of this file */
+#define AERIE_ABI		10	/* raised with every change of this file */
 #define AERIE_VERSION		"0.1"	/* of module and tool, for people */
 
 /* Limits of the attributes; names and vCPUs as in their comments below. */

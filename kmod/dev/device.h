@@ -28,6 +28,7 @@ struct aerie_dev_info {
 	char backing[PATH_MAX];
 	char serial[AERIE_SERIAL_LEN + 1];
 	bool read_only;
+	struct aerie_disk_info disk;	/* without a size: it is none */
 	u32 ifindex;			/* of the host interface; 0: it is none */
 	u8 mac[AERIE_MAC_LEN];
 	char bridge[AERIE_IFNAME_LEN];	/* that it was to join, or "" */

@@ -100,6 +100,8 @@ struct file *aerie_nl_file(int fd, u32 attr, struct aerie_why *why);
 int aerie_nl_disk_set(struct sk_buff *skb, struct genl_info *info);
 /* The limit that a disk's nest names, the rest as it is where nobody names any. */
 void aerie_nl_disk_limit(const struct nlattr *nest, struct aerie_disk_limit *limit);
+/* A disk as it is: its size and the three attributes of its limit. 0 or -EMSGSIZE. */
+int aerie_nl_disk_put(struct sk_buff *msg, const struct aerie_disk_info *disk);
 
 /* nl_dev.c */
 int aerie_nl_dev_attach(struct sk_buff *skb, struct genl_info *info);

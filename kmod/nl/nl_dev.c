@@ -120,6 +120,7 @@ static int dev_fill(struct sk_buff *skb, struct aerie_dev *dev, const struct aer
 	    (info->backing[0] && nla_put_string(skb, AERIE_A_BACKING, info->backing)) ||
 	    (info->serial[0] && nla_put_string(skb, AERIE_A_SERIAL, info->serial)) ||
 	    (info->read_only && nla_put_flag(skb, AERIE_A_READ_ONLY)) ||
+	    (info->disk.bytes && aerie_nl_disk_put(skb, &info->disk)) ||
 	    (info->ifindex && (nla_put_u32(skb, AERIE_A_IFINDEX, info->ifindex) ||
 			       nla_put(skb, AERIE_A_MAC, sizeof(info->mac), info->mac))) ||
 	    (info->bridge[0] && nla_put_string(skb, AERIE_A_BRIDGE, info->bridge)) ||

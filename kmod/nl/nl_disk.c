@@ -34,13 +34,18 @@ static void change_get(struct aerie_disk_change *change, struct nlattr **attrs)
 	};
 }
 
+int aerie_nl_disk_put(struct sk_buff *msg, const struct aerie_disk_info *disk)
+{
+	return nla_put_u64_64bit(msg, AERIE_A_DISK_SIZE, disk->bytes, AERIE_A_PAD) ?:
+	       nla_put_u64_64bit(msg, AERIE_A_IOPS, disk->limit.iops, AERIE_A_PAD) ?:
+	       nla_put_u64_64bit(msg, AERIE_A_BPS, disk->limit.bps, AERIE_A_PAD) ?:
+	       nla_put_u32(msg, AERIE_A_BURST_MS, disk->limit.burst_ms);
+}
+
 static int disk_reply(struct sk_buff *msg, void *hdr, const struct aerie_disk_info *disk,
 		      struct genl_info *info)
 {
-	if (nla_put_u64_64bit(msg, AERIE_A_DISK_SIZE, disk->bytes, AERIE_A_PAD) ||
-	    nla_put_u64_64bit(msg, AERIE_A_IOPS, disk->limit.iops, AERIE_A_PAD) ||
-	    nla_put_u64_64bit(msg, AERIE_A_BPS, disk->limit.bps, AERIE_A_PAD) ||
-	    nla_put_u32(msg, AERIE_A_BURST_MS, disk->limit.burst_ms)) {
+	if (aerie_nl_disk_put(msg, disk)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}

@@ -116,6 +116,16 @@ static void blk_free(struct aerie_virtio *vdev)
 	kfree(blk);
 }
 
+static void info_fill(struct aerie_blk *blk, struct aerie_disk_info *info)
+{
+	info->bytes = READ_ONCE(blk->sectors) << SECTOR_SHIFT;
+	spin_lock(&blk->limit_lock);
+	info->limit.iops = blk->limit.iops;
+	info->limit.bps = blk->limit.bps;
+	info->limit.burst_ms = div_u64(blk->limit.burst_ns, NSEC_PER_MSEC);
+	spin_unlock(&blk->limit_lock);
+}
+
 static void blk_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
 {
 	struct aerie_blk *blk = container_of(vdev, struct aerie_blk, vdev);
@@ -127,6 +137,7 @@ static void blk_describe(struct aerie_virtio *vdev, struct aerie_dev_info *info)
 		memmove(info->backing, path, strlen(path) + 1);
 	memcpy(info->serial, blk->serial, sizeof(blk->serial));
 	info->read_only = aerie_blk_read_only(blk);
+	info_fill(blk, &info->disk);
 }
 
 static const struct aerie_virtio_ops blk_ops = {
@@ -323,14 +334,6 @@ static int blk_resize(struct aerie_blk *blk, u64 bytes, struct aerie_why *why)
 	capacity = __cpu_to_virtio64(true, sectors);
 	aerie_virtio_config_set(&blk->vdev, &blk->config.capacity, &capacity, sizeof(capacity));
 	return 0;
-}
-
-static void info_fill(const struct aerie_blk *blk, struct aerie_disk_info *info)
-{
-	info->bytes = blk->sectors << SECTOR_SHIFT;
-	info->limit.iops = blk->limit.iops;
-	info->limit.bps = blk->limit.bps;
-	info->limit.burst_ms = div_u64(blk->limit.burst_ns, NSEC_PER_MSEC);
 }
 
 int aerie_virtio_blk_change(struct aerie_vm *vm, const struct aerie_disk_change *change,

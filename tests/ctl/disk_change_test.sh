@@ -9,7 +9,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/disks.sh
 . "$lib/disks.sh"
 need_guest
-plan 35
+plan 40
 
 v=$(vm change)
 image=$SCRATCH/image
@@ -58,6 +58,16 @@ check "two sizes" says 2 "--size or --rescan" disk disk0 --size 1G --rescan
 check "limits that it was made with" prints "iops   1000" disk disk1
 check "of bytes" prints "bps    1MiB" disk disk1
 check "and of time" prints "burst  2.0s" disk disk1
+# row DISK: its line in the table of disks.
+row() {
+	aerie show "$v" | awk -v name="$1" '/^DEVICE  *SIZE/ { on = 1 } !NF { on = 0 } on && $1 == name' | xargs
+}
+check "with all else of the VM, too" [ "$(row disk1)" = "disk1 16MiB 1000 1MiB 2.0s" ]
+check "or that there are none" [ "$(row disk0)" = "disk0 32MiB - - 100ms" ]
+aerie show "$v" --json | tr -d ' \n' >"$SCRATCH/json"
+check "in JSON, too" grep -qF \
+	'"disks":[{"device":"disk0","size":33554432,"iops":null,"bps":null,"burst":' "$SCRATCH/json"
+check "with numbers" grep -qF '"device":"disk1","size":16777216,"iops":1000,"bps":1048576,"burst":2' "$SCRATCH/json"
 
 # timed NAME COMMAND: milliseconds that it takes the guest.
 timed() {
@@ -79,6 +89,7 @@ drop='echo 3 >/proc/sys/vm/drop_caches'
 tell "$v" 'echo 0 >/sys/block/vda/queue/read_ahead_kb'
 check "so many requests a second" prints "iops   5" disk disk0 --iops 5 --burst 0
 check "take their time" between "10 reads at 5 a second" "$(timed slow "$drop; $reads")" 1600 4500
+check "as is shown" [ "$(row disk0)" = "disk0 32MiB 5 - 0ns" ]
 check "changed at once" prints "iops   -" disk disk0 --iops 0
 check "they take none" between "10 reads" "$(timed fast "$drop; $reads")" 0 1500
 check "so many bytes a second" prints "bps    2MiB" disk disk0 --bps 2M --burst 100ms
