@@ -14,13 +14,13 @@
 GUEST_ENGINE=${GUEST_ENGINE:-aerie}
 
 # payload NAME [--file F] [--vcpus N] [--memory SIZE] [--append TEXT] [--module FILE]...
-#	[--disk SIZE] [--nic BRIDGE]... [--timeout SECONDS] [--dies]
+#	[--disk SIZE] [--nic BRIDGE]... [--balloon SIZE] [--timeout SECONDS] [--dies]
 # Runs payload/NAME.elf (or F) and exits with its result. --dies: the guest may
 # stop without finishing; the host must only survive it.
 payload() {
 	name=$1
 	file=$1.elf
-	vcpus=1 memory=64M append='' modules='' disk='' nics='' limit=120 dies=''
+	vcpus=1 memory=64M append='' modules='' disk='' nics='' balloon='' limit=120 dies=''
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -31,6 +31,7 @@ payload() {
 		--module) modules="$modules $2" ;;
 		--disk) disk=$2 ;;
 		--nic) nics="$nics $2" ;;
+		--balloon) balloon=$2 ;;
 		--timeout) limit=$2 ;;
 		--dies) dies=1; shift; continue ;;
 		*) bail "payload: unknown option $1" ;;
@@ -57,6 +58,7 @@ run_aerie() {
 	for nic in $nics; do
 		set -- "$@" --nic "$nic"
 	done
+	[ -z "$balloon" ] || set -- "$@" --balloon "$balloon"
 	on_exit "aerie destroy $vm >/dev/null 2>&1"
 	timeout "$limit" aerie "$@" --console </dev/null
 }
