@@ -178,8 +178,13 @@ void aerie_vm_power_off(struct aerie_vm *v)
 static u8 printed[512];
 static unsigned int nr_printed, rooms;
 
+/* Called with what is printed, where set. */
+static void (*console_hook)(struct aerie_console *con, const u8 *buf, size_t len);
+
 void aerie_console_put(struct aerie_console *con, const u8 *buf, size_t len)
 {
+	if (console_hook)
+		console_hook(con, buf, len);
 	for (; len; len--)
 		printed[nr_printed++ % sizeof(printed)] = *buf++;
 }
