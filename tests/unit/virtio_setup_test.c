@@ -72,6 +72,44 @@ TEST(device_configuration_is_read_in_any_size)
 	teardown();
 }
 
+static u64 configured;
+
+static void configure(struct aerie_virtio *vdev, u64 off, unsigned int size, u64 val)
+{
+	configured = off << 32 | size << 16 | val;
+}
+
+TEST(device_configuration_that_is_written_is_the_devices_own)
+{
+	struct aerie_virtio_ops ops = echo_ops;
+
+	ops.configure = configure;
+	setup();
+	echo.ops = &ops;
+	configured = 0;
+	mem_out(DEVICE + 4, 2, 0x1234);
+	EXPECT_EQ(configured, 4ull << 32 | 2 << 16 | 0x1234);
+	mem_out(DEVICE + 0xffc, 4, 7);		/* far behind its end: for it to refuse */
+	EXPECT_EQ(configured, 0xffcull << 32 | 4 << 16 | 7);
+	EXPECT_EQ(mem_in(DEVICE, 1), '0');
+	echo.ops = &echo_ops;
+	teardown();
+}
+
+TEST(registers_that_there_are_not_read_as_zero)
+{
+	setup();
+	mem_out(COMMON(GFSELECT), 4, 1);
+	EXPECT_EQ(mem_in(COMMON(GFSELECT), 4), 1);
+	EXPECT_EQ(mem_in(regs_base + 0x38, 4), 0);	/* behind the last one */
+	EXPECT_EQ(mem_in(regs_base + 0xffc, 4), 0);
+	EXPECT_EQ(mem_in(ISR + 4, 4), 0);
+	EXPECT_EQ(mem_in(DOORBELL(0), 2), 0);
+	mem_out(regs_base + 0xffc, 4, ~0u);
+	EXPECT_EQ(status(), 0);
+	teardown();
+}
+
 TEST(init_fails_cleanly_at_every_allocation)
 {
 	unsigned int n;

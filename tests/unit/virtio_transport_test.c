@@ -296,6 +296,46 @@ TEST(a_quiet_device_serves_nothing_until_the_machine_is_reset)
 	teardown();
 }
 
+TEST(a_quiet_device_goes_on_where_it_was)
+{
+	setup();
+	start(0);
+	offer(0, 0, "hello");
+	kick(0);
+	echo.dev.ops->quiesce(&echo.dev);
+	offer(1, 0, "world");
+	kick(1);
+	EXPECT_EQ(works_run(), 0);
+	/* What waits, and what has come meanwhile. */
+	echo.dev.ops->resume(&echo.dev);
+	EXPECT_EQ(works_run(), ECHO_VQS);
+	EXPECT_EQ(ring_used_idx(&rings[0]), 1);
+	EXPECT_EQ(ring_used_idx(&rings[1]), 1);
+	EXPECT_EQ(echo_resets, 0);
+	/* A reset that was asked for before, or meanwhile. */
+	set_status(0);
+	echo.dev.ops->quiesce(&echo.dev);
+	EXPECT(status());
+	echo.dev.ops->resume(&echo.dev);
+	EXPECT_EQ(works_run(), 1);
+	EXPECT_EQ(status(), 0);
+	start(0);
+	echo.dev.ops->quiesce(&echo.dev);
+	set_status(0);
+	set_status(DRIVER);			/* too early */
+	EXPECT_EQ(works_run(), 0);
+	EXPECT(status() & NEEDS_RESET);
+	echo.dev.ops->resume(&echo.dev);
+	EXPECT_EQ(works_run(), 1);
+	EXPECT_EQ(status(), 0);
+	EXPECT_EQ(echo_resets, 2);
+	/* There was nothing to do. */
+	echo.dev.ops->quiesce(&echo.dev);
+	echo.dev.ops->resume(&echo.dev);
+	EXPECT_EQ(works_run(), 0);
+	teardown();
+}
+
 TEST(a_reset_that_waits_is_ended_by_quiet)
 {
 	setup();
@@ -470,6 +510,21 @@ TEST(a_severed_device_fails_what_it_is_asked_for)
 	EXPECT_EQ(works_run(), 1);
 	EXPECT_EQ(status(), 0);
 	echo.ops = &echo_ops;
+	teardown();
+}
+
+TEST(what_a_severed_device_cannot_fail_it_gives_back)
+{
+	setup();
+	start(0);
+	EXPECT(echo.dev.ops->sever(&echo.dev));
+	works_run();
+	offer(0, 0, "hello");
+	kick(0);
+	EXPECT_EQ(works_run(), 1);
+	EXPECT_EQ(ring_used_idx(&rings[0]), 1);
+	EXPECT_EQ(ring_used(&rings[0], 0).len, 0);
+	EXPECT_EQ(fake_mem_value(&vm.mem, DATA + 0x1000, 1), 0);	/* not "hello" */
 	teardown();
 }
 
