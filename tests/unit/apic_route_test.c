@@ -195,6 +195,13 @@ TEST(lowest_priority)
 	aerie_lapic_write(&vcpus[1], APIC_TASKPRI, 0x2f);
 	aerie_lapic_write(&vcpus[2], APIC_TASKPRI, 0x30);
 	EXPECT_EQ(SEND(.dest = 0xff, .mode = AERIE_DELIVER_LOWEST), BIT(1));
+	/* Those that are disabled do not count, until there is none. */
+	aerie_lapic_write(&vcpus[1], APIC_SPIV, 0xff);
+	EXPECT_EQ(SEND(.dest = 0xff, .mode = AERIE_DELIVER_LOWEST), BIT(2));
+	aerie_lapic_write(&vcpus[2], APIC_SPIV, 0xff);
+	EXPECT_EQ(SEND(.dest = 0xff, .mode = AERIE_DELIVER_LOWEST), BIT(0));
+	aerie_lapic_write(&vcpus[0], APIC_SPIV, 0xff);
+	EXPECT_EQ(SEND(.dest = 0xff, .mode = AERIE_DELIVER_LOWEST), 0);
 }
 
 TEST(level_sets_the_tmr)

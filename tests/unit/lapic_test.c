@@ -315,6 +315,7 @@ TEST(mode_transitions)
 		{ MODE_X2APIC, X2APIC_ENABLE, 1 },
 	};
 	unsigned int i;
+	u64 base;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		machine(1, true);
@@ -331,6 +332,8 @@ TEST(mode_transitions)
 	EXPECT_EQ(set_base(0, MODE_XAPIC | MSR_IA32_APICBASE_BSP), 0);
 	/* The window moves. */
 	EXPECT_EQ(aerie_lapic_msr_write(CPU, MSR_IA32_APICBASE, 0xd0000000 | MODE_XAPIC), 0);
+	EXPECT_EQ(aerie_lapic_msr_read(CPU, MSR_IA32_APICBASE, &base), 0);
+	EXPECT_EQ(base, 0xd0000000 | MODE_XAPIC);
 	EXPECT(aerie_lapic_claims(CPU, 0xd0000fff));
 	EXPECT(!aerie_lapic_claims(CPU, 0xd0001000));
 	EXPECT(!aerie_lapic_claims(CPU, 0xfee00000));
@@ -773,6 +776,22 @@ TEST(timer_tsc_deadline)
 	EXPECT_EQ(aerie_lapic_highest(CPU), 0x30);
 	EXPECT_EQ(arms, 0);
 	EXPECT_EQ(deadline(), 0);
+	aerie_lapic_ack(CPU, 0x30);
+	aerie_lapic_eoi(CPU);
+	/* The divider is none of its business. */
+	set_deadline(2 * now_ns + 2000);
+	set(APIC_TDCR, 0xa);
+	pass(999);
+	EXPECT_EQ(aerie_lapic_highest(CPU), -1);
+	pass(1);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x30);
+	aerie_lapic_ack(CPU, 0x30);
+	aerie_lapic_eoi(CPU);
+	/* Who reads it first when its time has come finds that it has. */
+	set_deadline(2 * now_ns + 2000);
+	now_ns += 1000;
+	EXPECT_EQ(deadline(), 0);
+	EXPECT_EQ(aerie_lapic_highest(CPU), 0x30);
 	aerie_lapic_ack(CPU, 0x30);
 	aerie_lapic_eoi(CPU);
 	/* Disarmed by 0, and by a change of mode. */
