@@ -10,6 +10,7 @@
  */
 #include <linux/sched.h>
 #include <asm/debugreg.h>
+#include <asm/processor-flags.h>
 #include "core/core.h"
 #include "core/policy.h"
 #include "dev/chips.h"
