@@ -14,6 +14,8 @@
 #include "mm/store.h"
 #include "mm/swap.h"
 
+#define ALONE_FAILED	2	/* pages of one that have been read by themselves: it is given up */
+
 enum seen {
 	UNKNOWN,	/* it is being written, or cannot be read at this time */
 	SAME,
@@ -89,7 +91,7 @@ static enum seen compare(unsigned int i, int err)
 static void compare_all(void)
 {
 	bool quiet[AERIE_SWAP_READ];
-	unsigned int i;
+	unsigned int i, failed = 0;
 	int err, one;
 
 	for (i = 0; i < look.nr; i++) {
@@ -104,6 +106,9 @@ static void compare_all(void)
 			continue;
 		one = err ? aerie_origin_read(look.origin, &look.at[i], &bounce[i], 1) : 0;
 		look.seen[i] = compare(i, one);
+		/* A disk that fails may take very long to say so. */
+		if (one && one != -ENOENT && ++failed == ALONE_FAILED)
+			break;
 	}
 }
 

@@ -16,6 +16,7 @@ static struct aerie_origin *origin;
 static u8 disk[BLOCKS + 1][PAGE_SIZE];	/* the last one is in no memory at first */
 static bool hole[BLOCKS + 1];		/* no file has it */
 static bool broken[BLOCKS + 1];		/* it cannot be read */
+static unsigned int failed;
 static void (*meanwhile)(void);		/* is done once, when this has been read: */
 static unsigned int after;
 
@@ -40,8 +41,10 @@ static int disk_read(struct file *file, u64 at, struct page *page)
 	unsigned int block = at / PAGE_SIZE / APART;
 	void (*then)(void) = meanwhile;
 
-	if (broken[block])
+	if (broken[block]) {
+		failed++;
 		return -EIO;
+	}
 	memcpy(page, disk[block], PAGE_SIZE);
 	if (then && block == after) {
 		meanwhile = NULL;
@@ -61,6 +64,7 @@ static void setup(void)
 	fake_disk_read = disk_read;
 	memset(hole, 0, sizeof(hole));
 	memset(broken, 0, sizeof(broken));
+	failed = 0;
 	origin = aerie_origin_open(&mem, disk_at, disk);
 	EXPECT(origin);
 	for (i = 0; i <= BLOCKS; i++)
@@ -136,6 +140,19 @@ TEST(what_cannot_be_compared_is_looked_at_again)
 	shim_fail_alloc = -1;
 	EXPECT_EQ(leave(), 0);
 	shim_fail_alloc = 0;
+	EXPECT_EQ(leave(), BLOCKS);
+	teardown();
+}
+
+TEST(a_disk_that_fails_is_not_read_page_by_page)
+{
+	setup();
+	memset(broken, true, sizeof(broken));
+	EXPECT_EQ(leave(), 0);
+	/* Of each batch the first page, and two alone. */
+	EXPECT(failed && failed <= BLOCKS / 2);
+	memset(broken, 0, sizeof(broken));
+	come_back();
 	EXPECT_EQ(leave(), BLOCKS);
 	teardown();
 }
