@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/minmax.h>
 #include <linux/wait_bit.h>
+#include "mm/pool.h"
 #include "mm/slot.h"
 #include "mm/swap.h"
 
@@ -223,10 +224,14 @@ int aerie_map_load_from(struct aerie_mem *mem, const struct aerie_leaf *leaf, un
 	err = run_add(mem, &run, leaf->slot, leaf->val, GFP_KERNEL);
 	if (err)
 		return err;
-	if (aerie_store_is_in(run.stored[0], id))
-		return run_load(mem, &run);
-	run_drop(&run);
-	return 0;
+	if (!aerie_store_is_in(run.stored[0], id)) {
+		run_drop(&run);
+		return 0;
+	}
+	err = run_load(mem, &run);
+	if (!err)
+		aerie_pool_lend(mem);
+	return err;
 }
 
 struct aerie_stored *aerie_map_borrow(struct aerie_mem *mem, const struct aerie_leaf *leaf)

@@ -76,6 +76,7 @@ struct aerie_npt {
  * @weight: the part that it has of the pool beside others, AERIE_WEIGHT being usual
  * @idle: 4 KiB pages of its own by age (AERIE_AGES), as of the last time that was counted
  * @starving: it has waited for room in the pool since
+ * @lent: 4 KiB pages that it may have beyond its limit (pool.c)
  * @asked: 4 KiB pages that have to leave memory for the host not having had one for it
  * @flush_due: what has been stored may still be translated to the frames it was in
  * @written: 4 KiB pages that the guest has written since @written_since (ns, 0: not counted)
@@ -121,6 +122,7 @@ struct aerie_mem {
 		unsigned long since;	/* jiffies */
 	} starving;
 	atomic_long_t asked;
+	atomic_long_t lent;
 	bool flush_due;
 	atomic_long_t written;
 	u64 written_since;

@@ -265,6 +265,8 @@ static int bring_back(struct aerie_origin *origin, unsigned long at, unsigned lo
 		/* Else it is looked for again: somebody may be about to free it. */
 		if (err == -EIO)
 			at++;
+		else if (!err)
+			aerie_pool_lend(origin->mem);
 		cond_resched();
 	}
 	return err == -ENOMEM ? err : 0;

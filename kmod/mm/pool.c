@@ -137,7 +137,7 @@ static bool fits(const struct aerie_mem *mem, unsigned long pages)
 
 	/* What is reserved is there, whatever others have. */
 	return (!all || then <= READ_ONCE(mem->reserve) || pool_used() + pages <= all) &&
-	       (!own || then <= own);
+	       (!own || then <= own + atomic_long_read(&mem->lent));
 }
 
 /* How much is @used more than @limit leaves room for? */
@@ -177,6 +177,15 @@ void aerie_pool_left(struct aerie_mem *mem, unsigned long pages)
 {
 	give(&mem->asked, pages);
 	give(&asked, pages);
+	if (unlikely(atomic_long_read(&mem->lent)) &&
+	    atomic_long_read(&mem->resident) <= READ_ONCE(mem->limit))
+		atomic_long_set(&mem->lent, 0);
+}
+
+void aerie_pool_lend(struct aerie_mem *mem)
+{
+	if (READ_ONCE(mem->limit))
+		atomic_long_inc(&mem->lent);
 }
 
 void aerie_pool_forget(void)

@@ -228,6 +228,26 @@ static void leave_again(void)
 	leave();
 }
 
+TEST(what_a_disk_gives_back_may_be_beyond_the_limit)
+{
+	struct aerie_mem_limits limits = { .limit = (BLOCKS / 2) * PAGE_SIZE };
+
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	EXPECT_EQ(aerie_mem_set_limits(&mem, &limits), 0);
+	EXPECT_EQ(aerie_pool_room(&mem), 0);
+	go();
+	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
+	/* Nothing has left memory yet, nor has it to before the guest may go on. */
+	EXPECT_EQ(aerie_mem_write(&mem, gpa(BLOCKS), disk[0], PAGE_SIZE, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_pool_room(&mem), -EAGAIN);
+	/* From when it is below its limit, it is to stay there. */
+	reclaim();
+	EXPECT(atomic_long_read(&mem.resident) <= BLOCKS / 2);
+	EXPECT_EQ(atomic_long_read(&mem.lent), 0);
+	teardown();
+}
+
 TEST(nothing_leaves_for_a_disk_that_goes)
 {
 	setup();
