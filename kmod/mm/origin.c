@@ -255,18 +255,20 @@ static bool next_left(struct aerie_origin *origin, unsigned long *at, unsigned l
  */
 static int bring_back(struct aerie_origin *origin, unsigned long at, unsigned long last)
 {
+	atomic_long_t *there = &origin->mem->on_disk;
 	int err = 0, entered;
+	long had;
 	gfn_t gfn;
 
 	while (err != -ENOMEM && at <= last && next_left(origin, &at, last, &gfn)) {
+		had = atomic_long_read(there);
 		entered = aerie_map_enter();
 		err = aerie_map_load(origin->mem, gfn, GFP_KERNEL);
 		aerie_map_leave(entered);
+		aerie_pool_lend(origin->mem, had - atomic_long_read(there));
 		/* Else it is looked for again: somebody may be about to free it. */
 		if (err == -EIO)
 			at++;
-		else if (!err)
-			aerie_pool_lend(origin->mem);
 		cond_resched();
 	}
 	return err == -ENOMEM ? err : 0;

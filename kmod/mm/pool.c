@@ -182,10 +182,10 @@ void aerie_pool_left(struct aerie_mem *mem, unsigned long pages)
 		atomic_long_set(&mem->lent, 0);
 }
 
-void aerie_pool_lend(struct aerie_mem *mem)
+void aerie_pool_lend(struct aerie_mem *mem, long pages)
 {
-	if (READ_ONCE(mem->limit))
-		atomic_long_inc(&mem->lent);
+	if (pages > 0 && READ_ONCE(mem->limit))
+		atomic_long_add(pages, &mem->lent);
 }
 
 void aerie_pool_forget(void)

@@ -48,11 +48,11 @@ bool aerie_pool_asked_lately(void);
 /* @pages of @mem have left memory. */
 void aerie_pool_left(struct aerie_mem *mem, unsigned long pages);
 /*
- * A page of @mem has come back because what had it is taken away, or overwritten. A VM whose
- * limit that is beyond may be so by as much until it has been below once: it has not asked for
- * that, and to starve it would be to stop it. Context: any.
+ * @pages of @mem, if any, have come back because what had them is taken away, or overwritten. A
+ * VM whose limit that is beyond may be so by as much until it has been below once: it has not
+ * asked for that, and to starve it would be to stop it. Context: any.
  */
-void aerie_pool_lend(struct aerie_mem *mem);
+void aerie_pool_lend(struct aerie_mem *mem, long pages);
 /* Nobody waits for what was asked for any more. */
 void aerie_pool_forget(void);
 /* An attempt to make room has made none. */

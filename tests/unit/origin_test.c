@@ -231,6 +231,7 @@ static void leave_again(void)
 TEST(what_a_disk_gives_back_may_be_beyond_the_limit)
 {
 	struct aerie_mem_limits limits = { .limit = (BLOCKS / 2) * PAGE_SIZE };
+	unsigned int i;
 
 	setup();
 	EXPECT_EQ(leave(), BLOCKS);
@@ -238,8 +239,12 @@ TEST(what_a_disk_gives_back_may_be_beyond_the_limit)
 	EXPECT_EQ(aerie_pool_room(&mem), 0);
 	go();
 	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
+	EXPECT_EQ(atomic_long_read(&mem.lent), BLOCKS);
 	/* Nothing has left memory yet, nor has it to before the guest may go on. */
-	EXPECT_EQ(aerie_mem_write(&mem, gpa(BLOCKS), disk[0], PAGE_SIZE, GFP_KERNEL), 0);
+	for (i = 0; i < BLOCKS / 2; i++) {
+		EXPECT_EQ(aerie_pool_room(&mem), 0);
+		EXPECT_EQ(aerie_mem_write(&mem, gpa(BLOCKS + i), disk[i], PAGE_SIZE, GFP_KERNEL), 0);
+	}
 	EXPECT_EQ(aerie_pool_room(&mem), -EAGAIN);
 	/* From when it is below its limit, it is to stay there. */
 	reclaim();
