@@ -66,7 +66,7 @@ struct aerie_exit;
 
 /**
  * aerie_fast_decoded() - the same where there are operands, or no length is known
- * @vcpu: as above
+ * @vcpu: as above; RIP, CR3 and CR4 are available
  * @exit: @kind, and of a nested fault @fault; @code64 and @cpl. Updates
  *	@kind and @insn_len, which is 0 where the instruction is executed again
  *

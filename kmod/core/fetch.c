@@ -107,59 +107,85 @@ static __always_inline bool walk_holds(const struct fetch_walk *walk)
 	       READ_ONCE(*walk->pte[4]) == walk->val[4];
 }
 
-/* Host address of the page of code at @rip, or NULL. */
-static __always_inline const void *code_page(struct aerie_vcpu *vcpu, u64 rip, bool user)
+static __always_inline struct fetch_walk *walk_slot(struct aerie_vcpu *vcpu, u64 rip)
+{
+	return &vcpu->fetch->walks[rip / PAGE_SIZE % FETCH_WALKS];
+}
+
+/* What the walk depends on besides CR3; the low bits of these are apart. */
+static __always_inline u64 walk_control(const struct aerie_vcpu *vcpu, bool user)
+{
+	return (vcpu->regs[AERIE_REG_CR4] & (X86_CR4_LA57 | X86_CR4_SMEP | X86_CR4_SMAP)) |
+	       (vcpu->efer & EFER_NX) << 32 | user;
+}
+
+static __always_inline bool walk_known(struct aerie_vcpu *vcpu, const struct fetch_walk *walk,
+				       u64 rip, u64 control)
+{
+	return vcpu->fetch->generation == vcpu->vm->mem.generation && walk->kaddr &&
+	       walk->page == (rip & PAGE_MASK) && walk->cr3 == vcpu->regs[AERIE_REG_CR3] &&
+	       walk->control == control && walk_holds(walk);
+}
+
+static noinline bool walk_anew(struct aerie_vcpu *vcpu, bool user)
 {
 	struct aerie_fetch *fetch = vcpu->fetch;
-	u64 page = rip & PAGE_MASK, cr3 = aerie_reg_read(vcpu, AERIE_REG_CR3);
-	struct fetch_walk *walk = &fetch->walks[rip / PAGE_SIZE % FETCH_WALKS];
-	/* What the walk depends on besides CR3; the low bits of these are apart. */
-	u64 control = (aerie_reg_read(vcpu, AERIE_REG_CR4) &
-		       (X86_CR4_LA57 | X86_CR4_SMEP | X86_CR4_SMAP)) |
-		      (vcpu->efer & EFER_NX) << 32 | user;
+	u64 rip = vcpu->regs[AERIE_REG_RIP];
+	struct fetch_walk *walk = walk_slot(vcpu, rip);
 
-	if (unlikely(fetch->generation != vcpu->vm->mem.generation)) {
+	if (fetch->generation != vcpu->vm->mem.generation) {
 		memset(fetch->walks, 0, sizeof(fetch->walks));
 		fetch->generation = vcpu->vm->mem.generation;
 	}
-	if (unlikely(!walk->kaddr || walk->page != page || walk->cr3 != cr3 ||
-		     walk->control != control || !walk_holds(walk))) {
-		walk->page = page;
-		walk->cr3 = cr3;
-		walk->control = control;
-		if (!walk_record(vcpu, walk, user))
-			return NULL;
-	}
-	return walk->kaddr;
+	walk->page = rip & PAGE_MASK;
+	walk->cr3 = vcpu->regs[AERIE_REG_CR3];
+	walk->control = walk_control(vcpu, user);
+	return walk_record(vcpu, walk, user);
 }
 
+static __always_inline const struct aerie_insn *decode(struct aerie_fetch *fetch, u64 rip,
+						       const void *bytes)
+{
+	fetch->bytes[0] = READ_ONCE(*(const u64 *)bytes);
+	fetch->bytes[1] = READ_ONCE(*(const u64 *)(bytes + 8));
+	return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+}
+
+static noinline const struct aerie_insn *decode_anew(struct aerie_vcpu *vcpu, bool user)
+{
+	u64 rip = vcpu->regs[AERIE_REG_RIP];
+
+	if (!walk_anew(vcpu, user))
+		return NULL;
+	return decode(vcpu->fetch, rip, walk_slot(vcpu, rip)->kaddr + (rip & (PAGE_SIZE - 1)));
+}
+
+/* What is known takes no call but the last one, and so saves no registers. */
 const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct aerie_exit *exit)
 {
-	struct aerie_fetch *fetch = vcpu->fetch;
-	u64 rip = aerie_reg_read(vcpu, AERIE_REG_RIP), off = rip & (PAGE_SIZE - 1);
-	const void *code;
+	u64 rip = vcpu->regs[AERIE_REG_RIP], off = rip & (PAGE_SIZE - 1);
+	const struct fetch_walk *walk = walk_slot(vcpu, rip);
+	bool user = exit->cpl == 3;
 
 	if (!exit->code64)
 		return NULL;
 	if (exit->kind == AERIE_EXIT_FAULT && exit->fault.nr_insn == AERIE_INSN_MAX) {
-		memcpy(fetch->bytes, exit->fault.insn, sizeof(fetch->bytes));
-		return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+		memcpy(vcpu->fetch->bytes, exit->fault.insn, sizeof(vcpu->fetch->bytes));
+		return aerie_memo_decode(&vcpu->fetch->memo, rip, vcpu->fetch->bytes);
 	}
 	/* Two words must not reach into the next page. */
-	if (off > PAGE_SIZE - sizeof(fetch->bytes))
+	if (off > PAGE_SIZE - sizeof(vcpu->fetch->bytes))
 		return NULL;
-	code = code_page(vcpu, rip, exit->cpl == 3);
-	if (!code)
-		return NULL;
-	fetch->bytes[0] = READ_ONCE(*(const u64 *)(code + off));
-	fetch->bytes[1] = READ_ONCE(*(const u64 *)(code + off + 8));
-	return aerie_memo_decode(&fetch->memo, rip, fetch->bytes);
+	if (unlikely(!walk_known(vcpu, walk, rip, walk_control(vcpu, user))))
+		return decode_anew(vcpu, user);
+	return decode(vcpu->fetch, rip, walk->kaddr + off);
 }
 
 bool aerie_fetch_pauses(struct aerie_vcpu *vcpu)
 {
 	u64 rip = aerie_reg_read(vcpu, AERIE_REG_RIP);
 	unsigned long flags, off = rip & (PAGE_SIZE - 1), at, end;
+	const struct fetch_walk *walk = walk_slot(vcpu, rip);
 	struct aerie_segment cs;
 	const u8 *code;
 	bool found = false;
@@ -169,8 +195,11 @@ bool aerie_fetch_pauses(struct aerie_vcpu *vcpu)
 		return false;
 	at = off < PAUSE_BYTES ? 0 : off - PAUSE_BYTES;
 	end = min(off + PAUSE_BYTES, PAGE_SIZE - 1);
+	aerie_reg_read(vcpu, AERIE_REG_CR3);
+	aerie_reg_read(vcpu, AERIE_REG_CR4);
 	local_irq_save(flags);
-	code = code_page(vcpu, rip, false);
+	code = walk_known(vcpu, walk, rip, walk_control(vcpu, false)) || walk_anew(vcpu, false) ?
+	       walk->kaddr : NULL;
 	for (; code && at < end && !found; at++)
 		found = code[at] == 0xf3 && code[at + 1] == 0x90;
 	local_irq_restore(flags);

@@ -11,7 +11,7 @@ void aerie_fetch_destroy(struct aerie_vcpu *vcpu);
 
 /**
  * aerie_fetch_fast() - the instruction at RIP of 64-bit code
- * @vcpu: the vCPU, loaded
+ * @vcpu: the vCPU, loaded; the backend has read RIP, CR3 and CR4 into @regs
  * @exit: @code64, @cpl, and the bytes in @fault where the hardware gave them
  *
  * Return: the instruction, valid until the next call; NULL where anything about it

@@ -14,7 +14,7 @@
  * does not matter where they lie or lay: the address only chooses the slot.
  */
 struct aerie_memo {
-	struct {
+	struct aerie_memo_slot {
 		u64 bytes[2], mask[2];	/* @mask: what of @bytes is the instruction */
 		struct aerie_insn insn;	/* len 0: an empty slot */
 	} slots[AERIE_MEMO_SLOTS];

@@ -49,7 +49,7 @@ void vmx_cache_reg(struct aerie_vcpu *vcpu, enum aerie_reg reg)
 		val = vmx_read(GUEST_CR3);
 		break;
 	case AERIE_REG_CR4:
-		val = (vmx_read(GUEST_CR4) & ~vmx->cr4_mask) | (vmx->cr4_shadow & vmx->cr4_mask);
+		val = vmx_cr4(vmx);
 		break;
 	default:
 		return;		/* general registers are always there */

@@ -180,7 +180,8 @@ static bool decode_fault(struct vmx_vcpu *vmx, struct aerie_exit *exit)
 	vmx_decode_ept(qual, vmx_read(GUEST_PHYSICAL_ADDRESS), vmx_read(GUEST_LINEAR_ADDRESS),
 		       exit);
 	vmx->vcpu.regs[AERIE_REG_CR3] = vmx_read(GUEST_CR3);
-	vmx->vcpu.regs_avail |= BIT(AERIE_REG_CR3);
+	vmx->vcpu.regs[AERIE_REG_CR4] = vmx_cr4(vmx);
+	vmx->vcpu.regs_avail |= BIT(AERIE_REG_CR3) | BIT(AERIE_REG_CR4);
 	exit->code64 = vmx->vcpu.efer & EFER_LMA && vmx_read(GUEST_CS_AR_BYTES) & AERIE_SEG_L;
 	exit->cpl = vmx_cpl(&vmx->vcpu);
 	exit->insn_len = 0;

@@ -167,6 +167,12 @@ static __always_inline u64 vmx_read(unsigned long field)
 	return val;
 }
 
+/* CR4 as the guest believes it. */
+static __always_inline u64 vmx_cr4(const struct vmx_vcpu *vmx)
+{
+	return (vmx_read(GUEST_CR4) & ~vmx->cr4_mask) | (vmx->cr4_shadow & vmx->cr4_mask);
+}
+
 void vmx_write_failed(unsigned long field, u64 val);
 
 static __always_inline void vmx_write(unsigned long field, u64 val)
