@@ -96,6 +96,11 @@ seen() {
 	grep -qF -e "$2" "$SCRATCH/$1.log"
 }
 
+# The line is there to its end: it says what the guest has.
+came_up() {
+	grep -q "aerie guest ready (.*)" "$SCRATCH/$1.log"
+}
+
 # boot VM [OPTION...]: a guest of its own, up to its shell.
 boot() {
 	booting=$1
@@ -106,7 +111,7 @@ boot() {
 	esac
 	aerie run "$booting" -q -k "$KERNEL" -i "$INITRD" -a "$APPEND" "$@" || return 1
 	watch "$booting"
-	if ! soon 120 seen "$booting" "aerie guest ready"; then
+	if ! soon 120 came_up "$booting"; then
 		echo "# $booting did not come up:"
 		tail -n 20 "$SCRATCH/$booting.log" | sed 's/^/#   /'
 		return 1
