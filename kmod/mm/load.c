@@ -230,7 +230,7 @@ int aerie_map_load_from(struct aerie_mem *mem, const struct aerie_leaf *leaf, un
 	}
 	err = run_load(mem, &run);
 	if (!err)
-		aerie_pool_lend(mem, 1);
+		aerie_pool_lend(mem, 1, true);
 	return err;
 }
 

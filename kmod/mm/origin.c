@@ -250,10 +250,11 @@ static bool next_left(struct aerie_origin *origin, unsigned long *at, unsigned l
 }
 
 /*
- * All that has left for pages @at to @last comes back. What cannot be read stays where it is
- * and is lost, which is found when it is needed. Returns 0 or -ENOMEM.
+ * All that has left for pages @at to @last comes back, as the disk is @taken away or they are
+ * written. What cannot be read stays where it is and is lost, which is found when it is needed.
+ * Returns 0 or -ENOMEM.
  */
-static int bring_back(struct aerie_origin *origin, unsigned long at, unsigned long last)
+static int bring_back(struct aerie_origin *origin, unsigned long at, unsigned long last, bool taken)
 {
 	atomic_long_t *there = &origin->mem->on_disk;
 	int err = 0, entered;
@@ -265,7 +266,7 @@ static int bring_back(struct aerie_origin *origin, unsigned long at, unsigned lo
 		entered = aerie_map_enter();
 		err = aerie_map_load(origin->mem, gfn, GFP_KERNEL);
 		aerie_map_leave(entered);
-		aerie_pool_lend(origin->mem, had - atomic_long_read(there));
+		aerie_pool_lend(origin->mem, had - atomic_long_read(there), taken);
 		/* Else it is looked for again: somebody may be about to free it. */
 		if (err == -EIO)
 			at++;
@@ -300,7 +301,7 @@ int aerie_origin_write_begin(struct aerie_origin *origin, u64 pos, u64 len)
 	smp_mb__after_atomic();		/* pairs with aerie_origin_take() */
 	if (likely(xa_empty(&origin->left)))
 		return 0;
-	err = bring_back(origin, pos / PAGE_SIZE, (pos + len - 1) / PAGE_SIZE);
+	err = bring_back(origin, pos / PAGE_SIZE, (pos + len - 1) / PAGE_SIZE, false);
 	if (err)
 		aerie_origin_write_end(origin, pos, len);
 	return err;
@@ -357,7 +358,7 @@ void aerie_origin_close(struct aerie_origin *origin, bool goes_on)
 	mutex_lock(&origin->lock);
 	origin->closed = true;
 	mutex_unlock(&origin->lock);
-	for (tries = BACK_TRIES; goes_on && tries && bring_back(origin, 0, ULONG_MAX); tries--)
+	for (tries = BACK_TRIES; goes_on && tries && bring_back(origin, 0, ULONG_MAX, true); tries--)
 		schedule_timeout_idle(1);
 	spin_lock(&origins_lock);
 	origin->mem->origins[origin->id] = NULL;

@@ -48,11 +48,13 @@ bool aerie_pool_asked_lately(void);
 /* @pages of @mem have left memory. */
 void aerie_pool_left(struct aerie_mem *mem, unsigned long pages);
 /*
- * @pages of @mem, if any, have come back because what had them is taken away, or overwritten. A
- * VM whose limit that is beyond may be so by as much until it has been below once: it has not
- * asked for that, and to starve it would be to stop it. Context: any.
+ * @pages of @mem, if any, have come back because what had them is @taken away, or overwritten by
+ * the guest. A VM whose limit that is beyond may be so until it has been below once: it has not
+ * asked for that, and to starve it would be to stop it. What is lent ends a sixteenth of its limit
+ * above what it has when something is taken away, and above its limit for what it overwrites,
+ * which would else be a way round it. Context: any.
  */
-void aerie_pool_lend(struct aerie_mem *mem, long pages);
+void aerie_pool_lend(struct aerie_mem *mem, long pages, bool taken);
 /* Nobody waits for what was asked for any more. */
 void aerie_pool_forget(void);
 /* An attempt to make room has made none. */

@@ -194,6 +194,15 @@ SYM_INNER_LABEL(vmx_guest_exited, SYM_L_GLOBAL)
 	/* CF: no current VMCS, so no error number. MOV keeps the flags. */
 	mov	$1, %eax
 	adc	$0, %eax
+	/* What .Lout does not restore has the guest's values. */
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	xor	%r11d, %r11d
 	jmp	.Lout
 SYM_FUNC_END(vmx_enter_guest)
 

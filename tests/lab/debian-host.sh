@@ -4,7 +4,17 @@
 failed() {
 	echo "failed: $*"
 	aerie show deb
+	stuck >/share/stuck 2>&1
 	exit 1
+}
+
+# stuck: where the guest is, twice, and what its devices wait for.
+stuck() {
+	local vm=/sys/kernel/debug/aerie/vms/deb
+	grep -Hs . $vm/sched $vm/exits $vm/vcpu*/{registers,lapic}
+	sleep 3
+	grep -Hs . $vm/sched $vm/exits $vm/vcpu*/{registers,control} $vm/devices/*
+	aerie stat deb
 }
 
 # say FACT COMMAND: the fact is what the guest's shell answers.

@@ -228,28 +228,65 @@ static void leave_again(void)
 	leave();
 }
 
+/* With a limit of @pages from now on. A sixteenth of LIMIT is a page. */
+#define LIMIT	16u
+
+static long lent_with(unsigned int pages)
+{
+	struct aerie_mem_limits limits = { .limit = pages * PAGE_SIZE };
+
+	EXPECT_EQ(aerie_mem_set_limits(&mem, &limits), 0);
+	return atomic_long_read(&mem.lent);
+}
+
 TEST(what_a_disk_gives_back_may_be_beyond_the_limit)
 {
-	struct aerie_mem_limits limits = { .limit = (BLOCKS / 2) * PAGE_SIZE };
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	EXPECT_EQ(lent_with(LIMIT), 0);
+	EXPECT_EQ(aerie_pool_room(&mem), 0);
+	go();
+	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
+	EXPECT_EQ(atomic_long_read(&mem.lent), BLOCKS - LIMIT + 1);
+	/* Nothing has left memory yet, nor has it to before the guest may go on. */
+	EXPECT_EQ(aerie_pool_room(&mem), 0);
+	EXPECT_EQ(aerie_mem_write(&mem, gpa(BLOCKS), disk[0], PAGE_SIZE, GFP_KERNEL), 0);
+	EXPECT_EQ(aerie_pool_room(&mem), -EAGAIN);
+	/* From when it is below its limit, it is to stay there. */
+	reclaim();
+	EXPECT(atomic_long_read(&mem.resident) <= LIMIT);
+	EXPECT_EQ(atomic_long_read(&mem.lent), 0);
+	teardown();
+}
+
+TEST(what_is_lent_is_not_more_than_another_limit_needs)
+{
+	setup();
+	EXPECT_EQ(leave(), BLOCKS);
+	lent_with(LIMIT);
+	go();
+	EXPECT_EQ(lent_with(LIMIT), BLOCKS - LIMIT + 1);
+	EXPECT_EQ(lent_with(LIMIT + 4), BLOCKS - LIMIT - 4 + 1);
+	EXPECT_EQ(lent_with(2 * LIMIT), 2);
+	EXPECT_EQ(lent_with(0), 0);
+	EXPECT_EQ(lent_with(LIMIT), 0);
+	teardown();
+}
+
+TEST(what_the_guest_overwrites_does_not_lead_far_beyond_its_limit)
+{
 	unsigned int i;
 
 	setup();
 	EXPECT_EQ(leave(), BLOCKS);
-	EXPECT_EQ(aerie_mem_set_limits(&mem, &limits), 0);
-	EXPECT_EQ(aerie_pool_room(&mem), 0);
-	go();
-	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
-	EXPECT_EQ(atomic_long_read(&mem.lent), BLOCKS);
-	/* Nothing has left memory yet, nor has it to before the guest may go on. */
-	for (i = 0; i < BLOCKS / 2; i++) {
-		EXPECT_EQ(aerie_pool_room(&mem), 0);
-		EXPECT_EQ(aerie_mem_write(&mem, gpa(BLOCKS + i), disk[i], PAGE_SIZE, GFP_KERNEL), 0);
+	lent_with(LIMIT);
+	for (i = 0; i < BLOCKS; i++) {
+		EXPECT_EQ(aerie_origin_write_begin(origin, pos(i), PAGE_SIZE), 0);
+		aerie_origin_write_end(origin, pos(i), PAGE_SIZE);
 	}
+	EXPECT_EQ(atomic_long_read(&mem.resident), BLOCKS);
+	EXPECT_EQ(atomic_long_read(&mem.lent), 1);
 	EXPECT_EQ(aerie_pool_room(&mem), -EAGAIN);
-	/* From when it is below its limit, it is to stay there. */
-	reclaim();
-	EXPECT(atomic_long_read(&mem.resident) <= BLOCKS / 2);
-	EXPECT_EQ(atomic_long_read(&mem.lent), 0);
 	teardown();
 }
 

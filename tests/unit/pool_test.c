@@ -462,6 +462,26 @@ TEST(who_needs_more_waits_until_it_is_in_vain)
 	teardown();
 }
 
+TEST(what_swap_gives_back_may_be_beyond_the_limit)
+{
+	unsigned int i;
+
+	setup(&aerie_pte_npt4);
+	fill(a, 1024);
+	swap_out(a);
+	set_limits(a, 2 * MIB, 0, AERIE_WEIGHT);
+	EXPECT_EQ(aerie_swap_empty(0), 0);
+	EXPECT_EQ(resident(a), 1024);
+	waits = 0;
+	fake_pool_waiting = wait_in_vain;
+	for (i = 1024; i < 1024 + 512 / 16; i++)
+		EXPECT_EQ(aerie_mem_fault(a, PAGE(i), AERIE_ACC_WRITE, GFP_KERNEL), 0);
+	EXPECT_EQ(waits, 0);
+	EXPECT_EQ(aerie_mem_fault(a, PAGE(i), AERIE_ACC_WRITE, GFP_KERNEL), -EAGAIN);
+	EXPECT_EQ(waits, 1);
+	teardown();
+}
+
 /* Once it did, with preemption off. */
 TEST(who_may_not_sleep_does_not_wait)
 {
