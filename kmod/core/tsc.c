@@ -28,15 +28,16 @@ u64 aerie_guest_tsc(struct aerie_vcpu *vcpu)
 	return aerie_host_tsc() + vcpu->tsc_offset;
 }
 
-u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc)
+u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc, u64 *now)
 {
 	/* TSC first, and rounded up: never a time before the TSC has got there. */
-	u64 tsc_now = aerie_guest_tsc(vcpu), now = aerie_now_ns(), ticks;
+	u64 tsc_now = aerie_guest_tsc(vcpu), ticks;
 
+	*now = aerie_now_ns();
 	if (tsc_now >= tsc)
-		return now;
+		return *now;
 	ticks = min_t(u64, tsc - tsc_now, MAX_TICKS);
-	return now + aerie_line_span(&vcpu->vm->clock.line, ticks);
+	return *now + aerie_line_span(&vcpu->vm->clock.line, ticks);
 }
 
 void aerie_tsc_reset(struct aerie_vcpu *vcpu)

@@ -615,19 +615,38 @@ int aerie_lapic_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 int aerie_lapic_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
-	const struct lapic_reg *r;
-	u32 reg;
 
 	if (msr == MSR_IA32_APICBASE)
 		return lapic_base_write(lapic, val);
 	if (msr == MSR_IA32_TSC_DEADLINE) {
-		lapic_timer_write_deadline(lapic, val);
+		aerie_lapic_write_deadline(vcpu, val);
 		return 0;
 	}
-	reg = (msr - APIC_BASE_MSR) << 4;
+	return aerie_lapic_x2apic_write(vcpu, msr, val);
+}
+
+int aerie_lapic_x2apic_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
+{
+	struct aerie_lapic *lapic = vcpu->lapic;
+	u32 reg = (msr - APIC_BASE_MSR) << 4;
+	const struct lapic_reg *r;
+
+	if (!lapic_x2apic(lapic))
+		return 1;
+	/* What is written most is not looked up. */
+	if (reg == APIC_EOI && !val) {
+		aerie_lapic_eoi(vcpu);
+		return 0;
+	}
+	if (reg == APIC_ICR && lapic_icr_one(lapic, val))
+		return 0;
+	if (reg == APIC_TMICT && !(val >> 32)) {
+		lapic_timer_write_count(lapic, val);
+		return 0;
+	}
 	r = lapic_find(lapic, reg, W);
 	/* The logical ID is read-only in this mode. */
-	if (!lapic_x2apic(lapic) || !r || reg == APIC_LDR)
+	if (!r || reg == APIC_LDR)
 		return 1;
 	if ((u32)val & ~(r->bits | r->ro) || (reg != APIC_ICR && val >> 32))
 		return 1;

@@ -248,6 +248,33 @@ void lapic_icr_send(struct aerie_lapic *lapic, u32 icr, u32 dest)
 	deliver_all(vm, targets, &msg, lapic);
 }
 
+bool lapic_icr_one(struct aerie_lapic *lapic, u64 icr)
+{
+	struct aerie_vm *vm = lapic->vcpu->vm;
+	u32 dest = icr >> 32;
+	struct aerie_lapic *to;
+	u8 vector = icr;
+
+	if ((u32)icr & ~(APIC_VECTOR_MASK | APIC_INT_ASSERT) || vector < LAPIC_FIRST_VECTOR ||
+	    dest == X2APIC_BROADCAST)
+		return false;
+	lapic_put(lapic, APIC_ICR, icr);
+	lapic_put(lapic, APIC_ICR2, dest);
+	if (dest >= AERIE_MAX_VCPUS)
+		return true;
+	dest = array_index_nospec(dest, AERIE_MAX_VCPUS);
+	if (!(route_all(vm) >> dest & 1))
+		return true;
+	to = vm->vcpus[dest]->lapic;
+	if (!lapic_enabled(to))
+		return true;
+	if (to == lapic)
+		lapic_raise_self(lapic, vector);
+	else
+		aerie_lapic_irq(to->vcpu, vector, false);
+	return true;
+}
+
 s64 aerie_apic_send_set(struct aerie_vcpu *vcpu, u64 low, u64 high, unsigned int width, u64 min,
 			u64 icr)
 {

@@ -79,6 +79,11 @@ void lapic_nmi(struct aerie_lapic *lapic);
 
 /* lapic_ipi.c: the ICR was written; @dest is 8 bits in xAPIC mode. Own thread. */
 void lapic_icr_send(struct aerie_lapic *lapic, u32 icr, u32 dest);
+/*
+ * The ICR is written in x2APIC mode: all that is to be done, if it is a fixed interrupt to one
+ * APIC by its ID, as most are; else false, with nothing done. Own thread.
+ */
+bool lapic_icr_one(struct aerie_lapic *lapic, u64 icr);
 
 /* lapic_timer.c: all on the vCPU's own thread */
 void lapic_timer_init(struct aerie_lapic *lapic);
@@ -90,6 +95,5 @@ void lapic_timer_write_count(struct aerie_lapic *lapic, u32 val);
 void lapic_timer_write_divide(struct aerie_lapic *lapic, u32 val);
 void lapic_timer_write_lvt(struct aerie_lapic *lapic, u32 val);
 u64 lapic_timer_deadline(struct aerie_lapic *lapic);
-void lapic_timer_write_deadline(struct aerie_lapic *lapic, u64 tsc);
 
 #endif

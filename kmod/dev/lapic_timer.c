@@ -232,18 +232,24 @@ u64 lapic_timer_deadline(struct aerie_lapic *lapic)
 	return lapic->tsc_deadline;
 }
 
-void lapic_timer_write_deadline(struct aerie_lapic *lapic, u64 tsc)
+void aerie_lapic_write_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 {
+	struct aerie_lapic *lapic = vcpu->lapic;
+	u64 deadline = 0, now = 0;
+
 	if (timer_mode(lapic) != APIC_LVT_TIMER_TSCDEADLINE)
 		return;
 	lapic->tsc_deadline = tsc;
-	timer_set_deadline(lapic, tsc ? aerie_tsc_to_deadline(lapic->vcpu, tsc) : 0);
-	timer_settle(lapic, aerie_now_ns());
+	if (tsc)
+		deadline = aerie_tsc_to_deadline(vcpu, tsc, &now);
+	timer_set_deadline(lapic, deadline);
+	if (unlikely(now >= deadline))
+		timer_settle(lapic, now);
 	timer_alarm(lapic);
 }
 
 void aerie_lapic_tsc_changed(struct aerie_vcpu *vcpu)
 {
 	if (vcpu->lapic->tsc_deadline)
-		lapic_timer_write_deadline(vcpu->lapic, vcpu->lapic->tsc_deadline);
+		aerie_lapic_write_deadline(vcpu, vcpu->lapic->tsc_deadline);
 }

@@ -20,15 +20,6 @@ start() {
 spoil() {
 	/sbin/insmod "$module" thread="$(printf %.15s "aerie-$v/0")"
 }
-exits() {
-	aerie stat "$1" | awk '{ n += $2 } END { print n + 0 }'
-}
-more_exits() {
-	[ "$(exits "$1")" -gt "$2" ]
-}
-runs_on() {
-	is_state "$1" running && soon 10 more_exits "$1" "$(exits "$1")"
-}
 
 check "two guests" eval "start $v && start $other"
 check "entries of one are spoilt from now on" spoil

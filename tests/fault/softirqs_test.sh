@@ -16,13 +16,10 @@ plan 6
 
 v=$(vm soft)
 # What a guest that spins leaves for is the tick alone.
-exits() {
-	aerie stat "$v" | awk '{ n += $2 } END { print n + 0 }'
-}
 goes_on() {
-	was=$(exits)
+	was=$(exits_of "$v")
 	sleep 2
-	now=$(exits)
+	now=$(exits_of "$v")
 	echo "# $((now - was)) exits"
 	[ "$now" -gt $((was + 50)) ]
 }

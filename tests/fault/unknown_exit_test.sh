@@ -21,15 +21,6 @@ start() {
 make_odd() {
 	/sbin/insmod "$module" code=0x3ff thread="$(printf %.15s "aerie-$v/0")"
 }
-exits() {
-	aerie stat "$1" | awk '{ n += $2 } END { print n + 0 }'
-}
-more_exits() {
-	[ "$(exits "$1")" -gt "$2" ]
-}
-runs_on() {
-	is_state "$1" running && soon 10 more_exits "$1" "$(exits "$1")"
-}
 # What the log says of it, from its reason on, as in kmod/core/exit.c.
 log() {
 	dmesg | sed -n "s/^.*aerie: $v: //p"

@@ -69,3 +69,14 @@ load() {
 	# shellcheck disable=SC2086 # words on purpose
 	/sbin/modprobe aerie $MODULE_ARGS
 }
+
+# runs_on VM: it has exits, now.
+exits_of() {
+	aerie stat "$1" | awk '{ n += $2 } END { print n + 0 }'
+}
+more_exits() {
+	[ "$(exits_of "$1")" -gt "$2" ]
+}
+runs_on() {
+	is_state "$1" running && soon 10 more_exits "$1" "$(exits_of "$1")"
+}

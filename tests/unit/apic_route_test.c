@@ -368,3 +368,77 @@ TEST(a_set_of_vcpus_takes_an_interrupt)
 	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, VEC | APIC_DEST_ALLINC), -KVM_EINVAL);
 	EXPECT_EQ(aerie_apic_send_set(&vcpus[0], 1, 0, 64, 0, VEC | 1ull << 32), -KVM_EINVAL);
 }
+
+/* All that a message changes, of three APICs of which one is not enabled. */
+struct outcome {
+	u8 regs[3][PAGE_SIZE];
+	u64 requests[3];
+	u32 errors[3];
+	bool pending[3], check[3];
+	unsigned int kicks[3];
+};
+
+static void three(void)
+{
+	unsigned int i;
+
+	machine(4, true);
+	vm.vcpus_present = 7;
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(set_base(i, MODE_X2APIC), 0);
+	EXPECT_EQ(wr(2, APIC_SPIV, 0xff), 0);
+	for (i = 0; i < 4; i++)
+		vcpus[i].check_events = false;
+}
+
+static void look(struct outcome *o)
+{
+	unsigned int i;
+
+	memset(o, 0, sizeof(*o));
+	for (i = 0; i < 3; i++) {
+		memcpy(o->regs[i], vcpus[i].lapic->regs, PAGE_SIZE);
+		o->requests[i] = vcpus[i].requests;
+		o->errors[i] = vcpus[i].lapic->errors;
+		o->pending[i] = vcpus[i].lapic->irr_pending;
+		o->check[i] = vcpus[i].check_events;
+		o->kicks[i] = kicks[i];
+	}
+}
+
+TEST(a_message_to_one_is_what_it_is_in_general)
+{
+	static const u32 dests[] = { 0, 1, 2, 3, 4, 63, 64, 65, 0x77, 0x10000, 0x10001, ~0u };
+	static const u32 vectors[] = { 0, 15, 16, 0x40, 0xff };
+	static const u32 bits[] = { APIC_INT_ASSERT, APIC_INT_LEVELTRIG, APIC_DEST_LOGICAL, 0x100,
+				    0x200, 0x400, APIC_DEST_SELF, APIC_DEST_ALLINC };
+	static struct outcome before, one, any;
+	unsigned int d, v, b, taken = 0;
+	u32 icr;
+
+	three();
+	look(&before);
+	for (d = 0; d < ARRAY_SIZE(dests); d++) {
+		for (v = 0; v < ARRAY_SIZE(vectors); v++) {
+			for (b = 0; b <= ARRAY_SIZE(bits); b++) {
+				icr = vectors[v] | (b ? bits[b - 1] : 0);
+				three();
+				if (!lapic_icr_one(vcpus[0].lapic, (u64)dests[d] << 32 | icr)) {
+					look(&one);
+					EXPECT(!memcmp(&one, &before, sizeof(one)));
+					continue;
+				}
+				taken++;
+				look(&one);
+				three();
+				lapic_put(vcpus[0].lapic, APIC_ICR, icr);
+				lapic_put(vcpus[0].lapic, APIC_ICR2, dests[d]);
+				lapic_icr_send(vcpus[0].lapic, icr, dests[d]);
+				look(&any);
+				EXPECT(!memcmp(&one, &any, sizeof(one)));
+			}
+		}
+	}
+	/* Of legal vectors, with the level asserted or not; not to all. */
+	EXPECT_EQ(taken, 11 * 3 * 2);
+}

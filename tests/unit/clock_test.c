@@ -152,6 +152,14 @@ TEST(tsc_and_adjust_move_together)
 	EXPECT_EQ(msr(MSR_IA32_TSC_ADJUST), 0);
 }
 
+static u64 deadline(u64 tsc)
+{
+	u64 now, at = aerie_tsc_to_deadline(&vcpu, tsc, &now);
+
+	EXPECT_EQ(now, now_ns);
+	return at;
+}
+
 TEST(deadlines)
 {
 	static const u32 rates[] = { 100000, 999999, 1000000, 2095078, 3700000, 5000000 };
@@ -163,16 +171,16 @@ TEST(deadlines)
 		for (j = 1; j < 48; j++) {
 			u64 ticks = (1ull << j) + j, at, exact;
 
-			at = aerie_tsc_to_deadline(&vcpu, aerie_guest_tsc(&vcpu) + ticks) - now_ns;
+			at = deadline(aerie_guest_tsc(&vcpu) + ticks) - now_ns;
 			exact = (unsigned __int128)ticks * 1000000 / rates[i];
 			/* Never early; late by a nanosecond or two, and 1 in 10^9. */
 			EXPECT(at > exact || at * (u64)rates[i] >= ticks * 1000000);
 			EXPECT(at <= exact + 2 + exact / 500000000);
 		}
-		EXPECT_EQ(aerie_tsc_to_deadline(&vcpu, aerie_guest_tsc(&vcpu)), now_ns);
-		EXPECT_EQ(aerie_tsc_to_deadline(&vcpu, 1), now_ns);
+		EXPECT_EQ(deadline(aerie_guest_tsc(&vcpu)), now_ns);
+		EXPECT_EQ(deadline(1), now_ns);
 		/* As far away as can be, but not in the past. */
-		EXPECT(aerie_tsc_to_deadline(&vcpu, ~0ull) > now_ns + (1ull << 57));
+		EXPECT(deadline(~0ull) > now_ns + (1ull << 57));
 	}
 }
 

@@ -25,8 +25,9 @@ u64 aerie_now_ns(void)
 	return now_ns;
 }
 
-u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc)
+u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc, u64 *now)
 {
+	*now = now_ns;
 	return max_t(u64, now_ns, tsc / FAKE_TSC_PER_NS);
 }
 

@@ -61,6 +61,10 @@ size_t strlen(const char *s);
 /* What the boot loader left: EAX and EBX. */
 extern u32 boot_eax, boot_ebx;
 const char *boot_cmdline(void);
+/* What follows @name, such as "seed=", on the command line; NULL where that has none. */
+const char *boot_has(const char *name);
+/* Is that @word? */
+bool boot_says(const char *name, const char *word);
 /* The number behind @name, such as "seed=", on the command line, or @val. */
 u64 boot_option(const char *name, u64 val);
 /*

@@ -161,19 +161,34 @@ u8 *acpi_table(const char *signature)
 	return NULL;
 }
 
-u64 boot_option(const char *name, u64 val)
+const char *boot_has(const char *name)
 {
 	size_t len = strlen(name);
 	const char *p;
 
-	for (p = boot_cmdline(); *p; p++) {
-		if (memcmp(p, name, len))
-			continue;
-		for (val = 0, p += len; *p >= '0' && *p <= '9'; p++)
-			val = val * 10 + *p - '0';
-		break;
-	}
+	for (p = boot_cmdline(); *p; p++)
+		if (!memcmp(p, name, len))
+			return p + len;
+	return NULL;
+}
+
+u64 boot_option(const char *name, u64 val)
+{
+	const char *p = boot_has(name);
+
+	if (!p)
+		return val;
+	for (val = 0; *p >= '0' && *p <= '9'; p++)
+		val = val * 10 + *p - '0';
 	return val;
+}
+
+bool boot_says(const char *name, const char *word)
+{
+	const char *p = boot_has(name);
+	size_t len = strlen(word);
+
+	return p && !memcmp(p, word, len) && (u8)p[len] <= ' ';
 }
 
 bool on_tcg(void)

@@ -141,13 +141,7 @@ void skip(const char *why)
 /* All of them, or what the command line says with only=NAME. */
 static bool wanted(const struct test *t)
 {
-	size_t len = strlen(t->name);
-	const char *p;
-
-	for (p = boot_cmdline(); *p; p++)
-		if (!memcmp(p, "only=", 5))
-			return !memcmp(p + 5, t->name, len) && (u8)p[5 + len] <= ' ';
-	return true;
+	return !boot_has("only=") || boot_says("only=", t->name);
 }
 
 void guest_main(void)

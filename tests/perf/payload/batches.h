@@ -28,12 +28,26 @@ static void report(const char *name, u32 count)
 	printf("\n");
 }
 
+/*
+ * With stay=NAME on the command line that kind goes on for ever, for who looks at what it
+ * executes (scripts/exit-profile).
+ */
+static inline bool stays(const char *name)
+{
+	bool stay = boot_says("stay=", name);
+
+	if (stay)
+		printf("# %s goes on\n", name);
+	return stay;
+}
+
 /* The first batch comes twice: what is cold the first time is warm the second. */
 #define MEASURE(name, count, ...) do {				\
+	bool _stay = stays(name);				\
 	u32 _b, _i;						\
 	u64 _start;						\
 								\
-	for (_b = 0; _b <= BATCHES; _b++) {			\
+	for (_b = 0; _b <= BATCHES || _stay; _b++) {		\
 		_start = rdtsc();				\
 		for (_i = 0; _i < (count); _i++) {		\
 			__VA_ARGS__;				\
