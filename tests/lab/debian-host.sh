@@ -11,10 +11,9 @@ failed() {
 # stuck: where the guest is, twice, and what its devices wait for.
 stuck() {
 	local vm=/sys/kernel/debug/aerie/vms/deb
-	grep -Hs . $vm/sched $vm/exits $vm/vcpu*/{registers,lapic}
+	grep -Hs . $vm/{sched,exits} $vm/vcpu*/{registers,lapic}
 	sleep 3
-	grep -Hs . $vm/sched $vm/exits $vm/vcpu*/{registers,control} $vm/devices/*
-	aerie stat deb
+	grep -Hs . $vm/{sched,exits} $vm/vcpu*/{registers,control} $vm/devices/*
 }
 
 # say FACT COMMAND: the fact is what the guest's shell answers.
