@@ -41,7 +41,7 @@ void aerie_timer_init(struct aerie_timer *timer, void (*fn)(struct aerie_timer *
 
 void aerie_timer_arm(struct aerie_timer *timer, u64 deadline_ns)
 {
-	/* Who arms it has work here: to look for a processor that is not idle finds this one. */
+	/* It fires here, where its vCPU runs, or has last: nobody looks for another processor. */
 	hrtimer_start(&timer->hr, ns_to_ktime(min_t(u64, deadline_ns, KTIME_MAX)),
 		      HRTIMER_MODE_ABS_PINNED_HARD);
 }
