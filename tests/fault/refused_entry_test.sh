@@ -9,6 +9,11 @@ lib=$(dirname "$0")/lib
 need_payload irq_off_loop
 module=$(built fault/bad_entry.ko) || exit
 on_exit "! [ -d /sys/module/bad_entry ] || /sbin/rmmod bad_entry"
+# The processor is to refuse it, not Aerie.
+ours=/sys/module/aerie/parameters/check_entry
+was=$(cat $ours)
+on_exit "echo $was >$ours"
+echo N >$ours
 plan 6
 
 reason="unexpected exit invalid_guest_state"
