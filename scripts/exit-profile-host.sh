@@ -4,8 +4,9 @@
 set -e
 rmmod aerie
 modprobe "$([ "$side" = kvm ] && kvm_module || echo aerie)"
+# Before there is somebody else who wants the processor.
+grep -i ' [tw] ' /proc/kallsyms
 guest profile 128 exits "only=$test stay=$kind port=161 address=4273995776"
 until_true said profile "$kind goes on"
-grep -i ' [tw] ' /proc/kallsyms
 echo "the guest is there"
 sleep 100000
