@@ -24,8 +24,6 @@
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/sched.h>
-#include <asm/apicdef.h>
-#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/tsc.h>
 
@@ -46,9 +44,6 @@ static __always_inline bool waits_or_woke(struct aerie_vcpu *vcpu)
 {
 	return waits(vcpu) || need_resched() || aerie_softirqs_wait(vcpu);
 }
-
-/* From APIC_BASE_MSR on: SDM, x2APIC Register Address Space. */
-#define X2APIC_MSRS	0x100u
 
 /* A MOV that is all there is to it; LOCK and REP have no business here. */
 static bool is_mov(const struct aerie_insn *insn, bool store)
@@ -233,20 +228,9 @@ enum aerie_fast aerie_fast_rdmsr(struct aerie_vcpu *vcpu)
 
 enum aerie_fast aerie_fast_wrmsr(struct aerie_vcpu *vcpu)
 {
-	u32 msr = vcpu->regs[AERIE_REG_RCX];
-	u64 val = (u32)vcpu->regs[AERIE_REG_RAX] | vcpu->regs[AERIE_REG_RDX] << 32;
-	int fault = 0;
-
-	if (traced() || trace_aerie_msr_enabled())
+	if (traced() || trace_aerie_msr_enabled() || insn_wrmsr(vcpu))
 		return AERIE_FAST_NO;
-	/* Those that are written most are not looked up. */
-	if (msr - APIC_BASE_MSR < X2APIC_MSRS)
-		fault = aerie_lapic_x2apic_write(vcpu, msr, val);
-	else if (msr == MSR_IA32_TSC_DEADLINE)
-		aerie_lapic_write_deadline(vcpu, val);
-	else
-		fault = aerie_msr_write(vcpu, msr, val);
-	return fault ? AERIE_FAST_NO : again_or_last(vcpu, AERIE_EXIT_WRMSR);
+	return again_or_last(vcpu, AERIE_EXIT_WRMSR);
 }
 
 enum aerie_fast aerie_fast_hypercall(struct aerie_vcpu *vcpu)

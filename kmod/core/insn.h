@@ -9,11 +9,14 @@
 
 #include <linux/bits.h>
 #include <linux/nospec.h>
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
 #include <uapi/linux/kvm_para.h>
 
 #include "backend.h"
 #include "core/core.h"
 #include "core/policy.h"
+#include "dev/lapic.h"
 
 static __always_inline void insn_cpuid(struct aerie_vcpu *vcpu)
 {
@@ -44,8 +47,18 @@ static __always_inline int insn_rdmsr(struct aerie_vcpu *vcpu)
 
 static __always_inline int insn_wrmsr(struct aerie_vcpu *vcpu)
 {
-	vcpu->msr_val = (u32)vcpu->regs[AERIE_REG_RAX] | vcpu->regs[AERIE_REG_RDX] << 32;
-	return aerie_msr_write(vcpu, vcpu->regs[AERIE_REG_RCX], vcpu->msr_val);
+	const u32 msr = vcpu->regs[AERIE_REG_RCX];
+	const u64 val = (u32)vcpu->regs[AERIE_REG_RAX] | vcpu->regs[AERIE_REG_RDX] << 32;
+
+	vcpu->msr_val = val;
+	/* Those that are written most are not looked up. */
+	if (msr - APIC_BASE_MSR < AERIE_X2APIC_MSRS)
+		return aerie_lapic_x2apic_write(vcpu, msr, val);
+	if (msr == MSR_IA32_TSC_DEADLINE) {
+		aerie_lapic_write_deadline(vcpu, val);
+		return 0;
+	}
+	return aerie_msr_write(vcpu, msr, val);
 }
 
 /* The vCPU runs on where something waits for it, else it is halted. */

@@ -134,9 +134,11 @@ bool aerie_lapic_claims(struct aerie_vcpu *vcpu, gpa_t gpa);
 /* MSRs 0x1b, 0x6e0 and 0x800-0x8ff. 0, or 1 for #GP. */
 int aerie_lapic_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);
 int aerie_lapic_msr_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
-/* The same of 0x6e0, which always can be. */
+/* MSR 0x6e0 alone, which takes any value. */
 void aerie_lapic_write_deadline(struct aerie_vcpu *vcpu, u64 tsc);
-/* The same of those from 0x800 on. Where it returns 1 nothing has been done. */
+/* Those from APIC_BASE_MSR on: SDM, x2APIC Register Address Space. */
+#define AERIE_X2APIC_MSRS	0x100u
+/* One of them: 0, or 1 for #GP, and then nothing has been done. */
 int aerie_lapic_x2apic_write(struct aerie_vcpu *vcpu, u32 msr, u64 val);
 
 /**

@@ -243,8 +243,7 @@ void aerie_lapic_write_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 	if (tsc)
 		deadline = aerie_tsc_to_deadline(vcpu, tsc, &now);
 	timer_set_deadline(lapic, deadline);
-	if (unlikely(now >= deadline))
-		timer_settle(lapic, now);
+	timer_settle(lapic, now);
 	timer_alarm(lapic);
 }
 

@@ -85,11 +85,13 @@ int aerie_pool_set_limit(u64 bytes)
 	return 0;
 }
 
-/* How much @mem may at most be beyond its limit: as much as it is, if @all that is; a little. */
+/* How far @mem may at most be beyond its limit, if any: as it is, if @all that is; and a little. */
 static long lent_at_most(const struct aerie_mem *mem, bool all)
 {
 	long limit = READ_ONCE(mem->limit);
 
+	if (!limit)
+		return 0;
 	return limit / 16 + (all ? max(atomic_long_read(&mem->resident) - limit, 0l) : 0);
 }
 
@@ -102,10 +104,7 @@ int aerie_mem_set_limits(struct aerie_mem *mem, const struct aerie_mem_limits *l
 	WRITE_ONCE(mem->reserve, limits->reserve >> PAGE_SHIFT);
 	WRITE_ONCE(mem->weight, limits->weight);
 	WRITE_ONCE(mem->limit, limits->limit >> PAGE_SHIFT);
-	if (!mem->limit)
-		atomic_long_set(&mem->lent, 0);
-	else if (atomic_long_read(&mem->lent) > lent_at_most(mem, true))
-		atomic_long_set(&mem->lent, lent_at_most(mem, true));
+	atomic_long_set(&mem->lent, min(atomic_long_read(&mem->lent), lent_at_most(mem, true)));
 	aerie_pool_wake();
 	return 0;
 }
@@ -199,7 +198,7 @@ void aerie_pool_lend(struct aerie_mem *mem, long pages, bool taken)
 	long lent = atomic_long_read(&mem->lent), most = lent_at_most(mem, taken);
 
 	/* What others do to it meanwhile may be lost: it is a bound in either case. */
-	if (pages > 0 && READ_ONCE(mem->limit) && lent < most)
+	if (pages > 0 && lent < most)
 		atomic_long_set(&mem->lent, min(lent + pages, most));
 }
 
