@@ -52,20 +52,17 @@ static struct aerie_tty *to_tty(struct tty_port *port)
 }
 
 /* Run the console's work, if there is a console. */
-static bool tty_wake(struct aerie_tty *t)
+static void tty_wake(struct aerie_tty *t)
 {
 	unsigned long flags;
-	bool alive;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
-	alive = t->con;
-	if (alive)
+	if (t->con)
 		console_wake(t->con);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
-	return alive;
 }
 
-/* First open: begin with the oldest byte. */
+/* First open: begin with the oldest byte, once the port counts as initialized. */
 static int port_activate(struct tty_port *port, struct tty_struct *tty)
 {
 	struct aerie_tty *t = to_tty(port);
@@ -73,7 +70,7 @@ static int port_activate(struct tty_port *port, struct tty_struct *tty)
 	mutex_lock(&t->feed_lock);
 	t->pos = 0;
 	mutex_unlock(&t->feed_lock);
-	return tty_wake(t) ? 0 : -EIO;
+	return READ_ONCE(t->con) ? 0 : -EIO;
 }
 
 static const struct tty_port_operations port_ops = {
@@ -93,8 +90,11 @@ static int op_install(struct tty_driver *drv, struct tty_struct *tty)
 static int op_open(struct tty_struct *tty, struct file *file)
 {
 	struct aerie_tty *t = tty->driver_data;
+	int err = tty_port_open(&t->port, tty, file);
 
-	return tty_port_open(&t->port, tty, file);
+	if (!err)
+		tty_wake(t);
+	return err;
 }
 
 static void op_close(struct tty_struct *tty, struct file *file)

@@ -7,7 +7,7 @@ lib=$(dirname "$0")/lib
 # shellcheck source=tests/lib/ctl.sh
 . "$lib/ctl.sh"
 need_guest
-plan 9
+plan 10
 
 v=$(vm tty)
 # A reader from now on; the tty itself neither echoes nor changes anything.
@@ -29,10 +29,23 @@ check "what was printed before it was opened" soon 10 grep -q "aerie guest ready
 echo 'echo "sum $((40 + 2))"' >"$tty"
 check "a command gets its answer" soon 20 read_has "sum 42"
 check "which the tool's watchers see, too" soon 10 seen "$v" "sum 42"
-kill "$reader"
+# The tty is closed once the reader is gone.
+stop_reading() {
+	kill "$reader"
+	wait "$reader" 2>/dev/null
+}
+stop_reading
 read_tty
 check "who comes later sees all of it again" soon 10 read_has "sum 42"
 check "from the start" grep -q "aerie guest ready" "$SCRATCH/read"
+again() {
+	for _ in $(seq 20); do
+		stop_reading
+		read_tty
+		soon 10 read_has "sum 42" || return 1
+	done
+}
+check "as often as it is opened" again
 check "destroy while it is open" aerie destroy -q "$v"
 check "the reader's input ends" soon 10 eval "! kill -0 $reader 2>/dev/null"
 finish
