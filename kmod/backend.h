@@ -67,12 +67,14 @@ struct aerie_exit;
 /**
  * aerie_fast_decoded() - the same where there are operands, or no length is known
  * @vcpu: as above; RIP, CR3 and CR4 are available
- * @exit: @kind, and of a nested fault @fault; @code64 and @cpl. Updates
- *	@kind and @insn_len, which is 0 where the instruction is executed again
+ * @exit: @kind, @code64 and @cpl. Updates @insn_len
  *
  * Where @insn_len is not 0 the caller clears RF, too.
  */
 enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
+
+/* The same for AERIE_EXIT_FAULT, with @fault. @insn_len 0: the instruction is executed again. */
+enum aerie_fast aerie_fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit);
 
 /* Control-register accesses, neutral. */
 enum aerie_cr_op {
@@ -110,7 +112,7 @@ struct aerie_exit {
 			bool gva_valid;
 			bool walk;	/* on the guest's own page tables */
 			u8 nr_insn;	/* instruction bytes the hardware gave */
-			u8 insn[16];	/* the last one means nothing */
+			u8 insn[16] __aligned(8);	/* the last one means nothing */
 		} fault;
 		struct {		/* PIO */
 			u16 port;

@@ -111,7 +111,7 @@ static void mmio_access(struct aerie_vcpu *vcpu, gpa_t gpa, void *buf, unsigned 
 
 		if (write)
 			memcpy(&val, buf, n);
-		if (aerie_lapic_claims(vcpu, gpa)) {
+		if (aerie_lapic_claims(vcpu->lapic, gpa)) {
 			u32 off = gpa & (PAGE_SIZE - 1);
 
 			if (write)

@@ -295,7 +295,7 @@ static enum aerie_next exit_mmio(struct aerie_vcpu *vcpu, struct aerie_exit *exi
 			      vcpu->id, vcpu->reinject.vector, gpa);
 		return AERIE_NEXT_STOP;
 	}
-	exit->kind = aerie_lapic_claims(vcpu, gpa) ? AERIE_EXIT_APIC : AERIE_EXIT_MMIO;
+	exit->kind = aerie_lapic_claims(vcpu->lapic, gpa) ? AERIE_EXIT_APIC : AERIE_EXIT_MMIO;
 	vcpu->check_events = true;
 	return aerie_emulate(vcpu, NULL);
 }

@@ -45,27 +45,6 @@ static __always_inline bool waits_or_woke(struct aerie_vcpu *vcpu)
 	return waits(vcpu) || need_resched() || aerie_softirqs_wait(vcpu);
 }
 
-/* A MOV that is all there is to it; LOCK and REP have no business here. */
-static bool is_mov(const struct aerie_insn *insn, bool store)
-{
-	if (insn->map || insn->lock || insn->rep || insn->repne || !insn->mem ||
-	    !insn->has_modrm || insn->seg >= AERIE_SEG_FS)
-		return false;
-	switch (insn->opcode) {
-	case 0x88:
-	case 0x89:
-		return store;
-	case 0xc6:
-	case 0xc7:
-		return store && !(insn->reg & 7);
-	case 0x8a:
-	case 0x8b:
-		/* RSP is not everywhere written back on this path. */
-		return !store && insn->reg != AERIE_REG_RSP;
-	}
-	return false;
-}
-
 static u64 mov_linear(struct aerie_vcpu *vcpu, const struct aerie_insn *insn)
 {
 	u64 off = (s64)insn->disp;
@@ -94,7 +73,7 @@ static bool is_access(const struct aerie_exit *exit, const struct aerie_insn *in
 
 static void mov_store(struct aerie_vcpu *vcpu, const struct aerie_insn *insn, gpa_t gpa, bool apic)
 {
-	u64 val = insn->opcode >= 0xc6 ? insn->imm : aerie_reg_read(vcpu, insn->reg);
+	u64 val = insn->plain_mov == AERIE_MOV_STORE_IMM ? insn->imm : vcpu->regs[insn->reg];
 
 	if (apic)
 		aerie_lapic_write(vcpu, gpa & (PAGE_SIZE - 1), val);
@@ -124,10 +103,8 @@ static noinline bool fast_mmio(struct aerie_vcpu *vcpu, struct aerie_exit *exit,
 	if (trace_aerie_mmio_enabled())
 		return false;
 	insn = aerie_fetch_fast(vcpu, exit);
-	if (!insn || !is_mov(insn, store) || !is_access(exit, insn, mov_linear(vcpu, insn)))
-		return false;
-	/* AH, CH, DH, BH */
-	if (insn->opsize == 1 && !insn->rex && insn->reg >= 4 && insn->opcode < 0xc6)
+	if (!insn || !insn->plain_mov || (insn->plain_mov == AERIE_MOV_LOAD) == store ||
+	    !is_access(exit, insn, mov_linear(vcpu, insn)))
 		return false;
 	exit->kind = apic ? AERIE_EXIT_APIC : AERIE_EXIT_MMIO;
 	exit->insn_len = insn->len;
@@ -139,7 +116,7 @@ static noinline bool fast_mmio(struct aerie_vcpu *vcpu, struct aerie_exit *exit,
 }
 
 /* Memory that is missing, or a device. */
-static bool fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+static __always_inline bool fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	struct aerie_mem *mem = &vcpu->vm->mem;
 	gpa_t gpa = exit->fault.gpa;
@@ -152,7 +129,7 @@ static bool fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 		return !aerie_mem_fault(mem, gpa, exit->fault.acc, GFP_NOWAIT);
 	if (exit->fault.walk || exit->fault.acc & AERIE_ACC_FETCH)
 		return false;
-	return fast_mmio(vcpu, exit, aerie_lapic_claims(vcpu, gpa));
+	return fast_mmio(vcpu, exit, aerie_lapic_claims(vcpu->lapic, gpa));
 }
 
 /* What changes no mode and loads nothing: the rest of a write of CR0 or CR4 may wait. */
@@ -263,27 +240,24 @@ enum aerie_fast aerie_fast_pio(struct aerie_vcpu *vcpu, u16 port, unsigned int s
 	return again_or_last(vcpu, AERIE_EXIT_PIO);
 }
 
+enum aerie_fast aerie_fast_fault(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
+{
+	if (traced() || !fast_fault(vcpu, exit))
+		return AERIE_FAST_NO;
+	return again_or_last(vcpu, exit->kind);
+}
+
 enum aerie_fast aerie_fast_decoded(struct aerie_vcpu *vcpu, struct aerie_exit *exit)
 {
 	const struct aerie_insn *insn;
 
 	if (traced())
 		return AERIE_FAST_NO;
-	switch (exit->kind) {
-	case AERIE_EXIT_FAULT:
-		if (!fast_fault(vcpu, exit))
-			return AERIE_FAST_NO;
-		break;
-	case AERIE_EXIT_CR:
-		if (!fast_cr(vcpu, exit))
-			return AERIE_FAST_NO;
-		break;
-	default:
-		insn = aerie_fetch_fast(vcpu, exit);
-		if (!insn)
-			return AERIE_FAST_NO;
-		exit->insn_len = insn->len;
-		return aerie_fast(vcpu, exit->kind);
-	}
-	return again_or_last(vcpu, exit->kind);
+	if (exit->kind == AERIE_EXIT_CR)
+		return fast_cr(vcpu, exit) ? again_or_last(vcpu, exit->kind) : AERIE_FAST_NO;
+	insn = aerie_fetch_fast(vcpu, exit);
+	if (!insn)
+		return AERIE_FAST_NO;
+	exit->insn_len = insn->len;
+	return aerie_fast(vcpu, exit->kind);
 }

@@ -169,10 +169,8 @@ const struct aerie_insn *aerie_fetch_fast(struct aerie_vcpu *vcpu, const struct 
 
 	if (!exit->code64)
 		return NULL;
-	if (exit->kind == AERIE_EXIT_FAULT && exit->fault.nr_insn == AERIE_INSN_MAX) {
-		memcpy(vcpu->fetch->bytes, exit->fault.insn, sizeof(vcpu->fetch->bytes));
-		return aerie_memo_decode(&vcpu->fetch->memo, rip, vcpu->fetch->bytes);
-	}
+	if (exit->kind == AERIE_EXIT_FAULT && exit->fault.nr_insn == AERIE_INSN_MAX)
+		return aerie_memo_decode(&vcpu->fetch->memo, rip, (const u64 *)exit->fault.insn);
 	/* Two words must not reach into the next page. */
 	if (off > PAGE_SIZE - sizeof(vcpu->fetch->bytes))
 		return NULL;

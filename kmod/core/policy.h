@@ -73,8 +73,11 @@ int aerie_xcr0_write(struct aerie_vcpu *vcpu, u32 index, u64 val);
 
 /* Guest TSC now; the vCPU need not be loaded. */
 u64 aerie_guest_tsc(struct aerie_vcpu *vcpu);
-/* Nanoseconds of aerie_now_ns(), which is *@now, at which the guest's TSC reaches @tsc. */
-u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc, u64 *now);
+/* When the guest's TSC reaches @tsc, and when that was asked: both on the clock of aerie_now_ns(). */
+struct aerie_deadline {
+	u64 ns, now;
+};
+struct aerie_deadline aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc);
 /* kHz of the guest's TSC, and the local APIC timer's bus frequency in Hz. */
 u32 aerie_tsc_khz(void);
 #define AERIE_APIC_BUS_HZ	1000000000ull

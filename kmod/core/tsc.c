@@ -28,16 +28,14 @@ u64 aerie_guest_tsc(struct aerie_vcpu *vcpu)
 	return aerie_host_tsc() + vcpu->tsc_offset;
 }
 
-u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc, u64 *now)
+struct aerie_deadline aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 {
 	/* TSC first, and rounded up: never a time before the TSC has got there. */
-	u64 tsc_now = aerie_guest_tsc(vcpu), ticks;
+	u64 tsc_now = aerie_guest_tsc(vcpu), now = aerie_now_ns(), ns = now;
 
-	*now = aerie_now_ns();
-	if (tsc_now >= tsc)
-		return *now;
-	ticks = min_t(u64, tsc - tsc_now, MAX_TICKS);
-	return *now + aerie_line_span(&vcpu->vm->clock.line, ticks);
+	if (tsc_now < tsc)
+		ns += aerie_line_span(&vcpu->vm->clock.line, min_t(u64, tsc - tsc_now, MAX_TICKS));
+	return (struct aerie_deadline){ .ns = ns, .now = now };
 }
 
 void aerie_tsc_reset(struct aerie_vcpu *vcpu)

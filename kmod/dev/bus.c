@@ -134,36 +134,83 @@ static noinline unsigned int bus_search(const struct aerie_bus_table *table, u64
 }
 
 /*
- * The range that claims all of the access, or NULL. Preemption is disabled. A vCPU
- * mostly goes on where it has been: the entry it found last is tried first.
+ * The range of entry @i if it claims all of the access, or NULL. Here and below preemption is
+ * disabled.
  */
-static __always_inline struct aerie_range *bus_find(struct aerie_bus *bus,
-						    struct aerie_vcpu *vcpu, u64 addr,
-						    unsigned int size)
+static __always_inline struct aerie_range *bus_entry(const struct aerie_bus_table *table,
+						     unsigned int i, u64 addr, unsigned int size)
+{
+	const struct bus_entry *entry = &table->entries[i];
+	u64 last = addr + size - 1;
+
+	return i < table->nr && addr >= entry->base && last <= entry->last && last >= addr ?
+	       READ_ONCE(entry->range) : NULL;
+}
+
+/* A vCPU mostly goes on where it has been: the entry it found last is tried first. */
+static __always_inline struct aerie_range *bus_again(struct aerie_bus *bus,
+						     const struct aerie_vcpu *vcpu, u64 addr,
+						     unsigned int size)
 {
 	const struct aerie_bus_table *table = rcu_dereference_sched(bus->table);
-	const struct bus_entry *entry;
-	u64 last = addr + size - 1;
+
+	return likely(vcpu && table) ? bus_entry(table, vcpu->bus_hint, addr, size) : NULL;
+}
+
+static struct aerie_range *bus_find(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
+				    unsigned int size)
+{
+	const struct aerie_bus_table *table = rcu_dereference_sched(bus->table);
+	struct aerie_range *range;
 	unsigned int i;
 
-	if (unlikely(!table || last < addr))
+	if (!table)
 		return NULL;
-	i = vcpu ? vcpu->bus_hint : 0;
-	entry = &table->entries[i];
-	if (likely(i < table->nr && addr >= entry->base && last <= entry->last))
-		return READ_ONCE(entry->range);
 	i = bus_search(table, addr);
-	entry = &table->entries[i];
-	if (i == table->nr || addr < entry->base || last > entry->last)
-		return NULL;
-	if (vcpu)
+	range = bus_entry(table, i, addr, size);
+	if (range && vcpu)
 		vcpu->bus_hint = i;
-	return READ_ONCE(entry->range);
+	return range;
 }
 
 static u64 size_mask(unsigned int size)
 {
 	return ~0ull >> (64 - 8 * size);
+}
+
+static __always_inline u64 range_read(struct aerie_range *range, struct aerie_vcpu *vcpu,
+				      u64 addr, unsigned int size)
+{
+	return range->ops->read(range, vcpu, addr - range->base, size) & size_mask(size);
+}
+
+static __always_inline void range_write(struct aerie_range *range, struct aerie_vcpu *vcpu,
+					u64 addr, unsigned int size, u64 val)
+{
+	range->ops->write(range, vcpu, addr - range->base, size, val & size_mask(size));
+}
+
+/* The rest where the entry is another one: apart, so that it costs the others no registers. */
+
+static noinline int read_anew(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
+			      unsigned int size, u64 *val)
+{
+	struct aerie_range *range = bus_find(bus, vcpu, addr, size);
+
+	*val = range ? range_read(range, vcpu, addr, size) : size_mask(size);
+	preempt_enable();
+	return range ? 0 : -ENXIO;
+}
+
+static noinline int write_anew(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
+			       unsigned int size, u64 val)
+{
+	struct aerie_range *range = bus_find(bus, vcpu, addr, size);
+
+	if (range)
+		range_write(range, vcpu, addr, size, val);
+	preempt_enable();
+	return range ? 0 : -ENXIO;
 }
 
 int aerie_bus_read(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
@@ -172,11 +219,12 @@ int aerie_bus_read(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
 	struct aerie_range *range;
 
 	preempt_disable();
-	range = bus_find(bus, vcpu, addr, size);
-	*val = range ? range->ops->read(range, vcpu, addr - range->base, size) : ~0ull;
+	range = bus_again(bus, vcpu, addr, size);
+	if (unlikely(!range))
+		return read_anew(bus, vcpu, addr, size, val);
+	*val = range_read(range, vcpu, addr, size);
 	preempt_enable();
-	*val &= size_mask(size);
-	return range ? 0 : -ENXIO;
+	return 0;
 }
 
 int aerie_bus_write(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
@@ -185,11 +233,12 @@ int aerie_bus_write(struct aerie_bus *bus, struct aerie_vcpu *vcpu, u64 addr,
 	struct aerie_range *range;
 
 	preempt_disable();
-	range = bus_find(bus, vcpu, addr, size);
-	if (range)
-		range->ops->write(range, vcpu, addr - range->base, size, val & size_mask(size));
+	range = bus_again(bus, vcpu, addr, size);
+	if (unlikely(!range))
+		return write_anew(bus, vcpu, addr, size, val);
+	range_write(range, vcpu, addr, size, val);
 	preempt_enable();
-	return range ? 0 : -ENXIO;
+	return 0;
 }
 
 void aerie_bus_for_each(struct aerie_bus *bus,

@@ -90,17 +90,15 @@ static const u16 lapic_lvts[] = {
 	APIC_LVTT, APIC_LVTTHMR, APIC_LVTPC, APIC_LVT0, APIC_LVT1, APIC_LVTERR,
 };
 
-/* The table's row for @reg if @access (R or W) is allowed in the current mode. */
-static const struct lapic_reg *lapic_find(struct aerie_lapic *lapic, u32 reg, u8 access)
+/* The table's row for @reg if @access (R or W) is allowed, and it is not @not (X or M). */
+static const struct lapic_reg *lapic_find(u32 reg, u8 access, u8 not)
 {
 	const struct lapic_reg *r;
 
 	if (reg >> 4 >= ARRAY_SIZE(lapic_regs))
 		return NULL;
 	r = &lapic_regs[array_index_nospec(reg >> 4, ARRAY_SIZE(lapic_regs))];
-	if (!(r->flags & access) || r->flags & (lapic_x2apic(lapic) ? M : X))
-		return NULL;
-	return r;
+	return (r->flags & (access | not)) == access ? r : NULL;
 }
 
 /* Highest vector set in the 256 bits at @reg, or -1. */
@@ -529,18 +527,11 @@ static void lapic_reg_write(struct aerie_lapic *lapic, u32 reg, u32 val)
 	}
 }
 
-bool aerie_lapic_claims(struct aerie_vcpu *vcpu, gpa_t gpa)
-{
-	u64 base = vcpu->lapic->base_msr;
-
-	return (base & LAPIC_BASE_MODE) == LAPIC_BASE_ENABLE && !((base ^ gpa) & PAGE_MASK);
-}
-
 u32 aerie_lapic_read(struct aerie_vcpu *vcpu, u32 off)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
 
-	if (!lapic_find(lapic, off, R)) {
+	if (!lapic_find(off, R, X)) {
 		lapic_error(lapic, APIC_ESR_ILLREGA);
 		return 0;
 	}
@@ -553,8 +544,14 @@ u32 aerie_lapic_read(struct aerie_vcpu *vcpu, u32 off)
 void aerie_lapic_write(struct aerie_vcpu *vcpu, u32 off, u32 val)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
-	const struct lapic_reg *reg = lapic_find(lapic, off, W);
+	const struct lapic_reg *reg;
 
+	/* What is written most is not looked up. */
+	if (off == APIC_EOI) {
+		aerie_lapic_eoi(vcpu);
+		return;
+	}
+	reg = lapic_find(off, W, X);
 	if (!reg)
 		lapic_error(lapic, APIC_ESR_ILLREGA);
 	else if (!(off & 0xf))
@@ -604,7 +601,7 @@ int aerie_lapic_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val)
 		return 0;
 	}
 	reg = (msr - APIC_BASE_MSR) << 4;
-	if (!lapic_x2apic(lapic) || !lapic_find(lapic, reg, R))
+	if (!lapic_x2apic(lapic) || !lapic_find(reg, R, M))
 		return 1;
 	*val = lapic_reg_read(lapic, reg);
 	if (reg == APIC_ICR)
@@ -644,7 +641,7 @@ int aerie_lapic_x2apic_write(struct aerie_vcpu *vcpu, u32 msr, u64 val)
 		lapic_timer_write_count(lapic, val);
 		return 0;
 	}
-	r = lapic_find(lapic, reg, W);
+	r = lapic_find(reg, W, M);
 	/* The logical ID is read-only in this mode. */
 	if (!r || reg == APIC_LDR)
 		return 1;

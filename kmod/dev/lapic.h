@@ -4,6 +4,8 @@
 #define AERIE_DEV_LAPIC_H
 
 #include <linux/atomic.h>
+#include <asm/apicdef.h>
+#include <asm/page.h>
 
 #include "dev/irq.h"
 #include "dev/timer.h"
@@ -128,8 +130,13 @@ u64 aerie_lapic_ends(struct aerie_vcpu *vcpu, unsigned int quarter);
 u32 aerie_lapic_read(struct aerie_vcpu *vcpu, u32 off);
 void aerie_lapic_write(struct aerie_vcpu *vcpu, u32 off, u32 val);
 
-/* Is @gpa in this vCPU's memory-mapped window, and is that enabled? */
-bool aerie_lapic_claims(struct aerie_vcpu *vcpu, gpa_t gpa);
+/* Is @gpa in the memory-mapped window of @lapic, and is that enabled? */
+static inline bool aerie_lapic_claims(const struct aerie_lapic *lapic, gpa_t gpa)
+{
+	const u64 mode = XAPIC_ENABLE | X2APIC_ENABLE, page = gpa & PAGE_MASK;
+
+	return !((lapic->base_msr ^ (page | XAPIC_ENABLE)) & (PAGE_MASK | mode));
+}
 
 /* MSRs 0x1b, 0x6e0 and 0x800-0x8ff. 0, or 1 for #GP. */
 int aerie_lapic_msr_read(struct aerie_vcpu *vcpu, u32 msr, u64 *val);

@@ -94,13 +94,11 @@ static void timer_owe(struct aerie_lapic *lapic, u64 deadline, u64 due, u64 now)
 	lapic->timer_owed = min_t(u64, lapic->timer_owed + due, AERIE_TICKS_OWED_MAX);
 }
 
-/* Bring the state up to @now and raise the interrupt of a count that has ended. */
-static void timer_settle(struct aerie_lapic *lapic, u64 now)
+/* The count has ended by @now: raise the interrupt. */
+static noinline void timer_ended(struct aerie_lapic *lapic, u64 now)
 {
 	u64 deadline = lapic->timer_deadline_ns;
 
-	if (!deadline || now < deadline)
-		return;
 	if (timer_mode(lapic) == APIC_LVT_TIMER_PERIODIC) {
 		u64 periods = timer_periods(lapic, deadline, now);
 
@@ -113,6 +111,13 @@ static void timer_settle(struct aerie_lapic *lapic, u64 now)
 	lapic->tsc_deadline = 0;
 	if (!timer_masked(lapic))
 		lapic_raise_self(lapic, lapic_get(lapic, APIC_LVTT) & APIC_VECTOR_MASK);
+}
+
+/* Bring the state up to @now. */
+static __always_inline void timer_settle(struct aerie_lapic *lapic, u64 now)
+{
+	if (lapic->timer_deadline_ns && now >= lapic->timer_deadline_ns)
+		timer_ended(lapic, now);
 }
 
 /* Set the alarm as the state demands; a masked timer needs none. */
@@ -235,15 +240,15 @@ u64 lapic_timer_deadline(struct aerie_lapic *lapic)
 void aerie_lapic_write_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 {
 	struct aerie_lapic *lapic = vcpu->lapic;
-	u64 deadline = 0, now = 0;
+	struct aerie_deadline deadline = {};
 
 	if (timer_mode(lapic) != APIC_LVT_TIMER_TSCDEADLINE)
 		return;
 	lapic->tsc_deadline = tsc;
 	if (tsc)
-		deadline = aerie_tsc_to_deadline(vcpu, tsc, &now);
-	timer_set_deadline(lapic, deadline);
-	timer_settle(lapic, now);
+		deadline = aerie_tsc_to_deadline(vcpu, tsc);
+	timer_set_deadline(lapic, deadline.ns);
+	timer_settle(lapic, deadline.now);
 	timer_alarm(lapic);
 }
 

@@ -281,13 +281,9 @@ static void chip_icw1(struct chip_state *c, u8 val)
 	c->poll = 0;
 }
 
-static void chip_write_odd(struct chip_state *c, u8 val)
+/* A word of the initialization sequence that ICW1 has begun. */
+static noinline void chip_icw(struct chip_state *c, u8 val)
 {
-	/* Nearly always; a switch would come to it last. */
-	if (likely(c->icw == ICW_NONE)) {
-		c->imr = val;
-		return;
-	}
 	switch (c->icw) {
 	case ICW2:
 		c->base = val & 0xf8;
@@ -307,11 +303,24 @@ static void chip_write_odd(struct chip_state *c, u8 val)
 	}
 }
 
-static void chip_write(struct chip_state *c, unsigned int port, u8 val)
+/* Returns whether what the chip has to say may be another thing now. */
+static bool chip_write_odd(struct chip_state *c, u8 val)
 {
-	if (port)
-		chip_write_odd(c, val);
-	else if (val & ICW1_INIT)
+	bool asks;
+
+	if (unlikely(c->icw != ICW_NONE)) {
+		chip_icw(c, val);
+		return true;
+	}
+	/* Drivers mostly mask and unmask what does not ask. */
+	asks = c->irr & (c->imr ^ val) || c->special_mask;
+	c->imr = val;
+	return asks;
+}
+
+static void chip_write_even(struct chip_state *c, u8 val)
+{
+	if (val & ICW1_INIT)
 		chip_icw1(c, val);
 	else if (val & OCW3_SELECT)
 		chip_ocw3(c, val);
@@ -361,11 +370,16 @@ static u8 pic_read_byte(struct aerie_pic *pic, unsigned int n, u64 off)
 
 static __always_inline void pic_write_byte(struct aerie_pic *pic, unsigned int n, u64 off, u8 val)
 {
+	struct chip_state *c = &pic->s.chip[n];
 	unsigned long flags;
+	bool update = true;
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
-	chip_write(&pic->s.chip[n], off, val);
-	if (pic_update(pic))
+	if (off)
+		update = chip_write_odd(c, val);
+	else
+		chip_write_even(c, val);
+	if (update && pic_update(pic))
 		aerie_pic_intr(pic->dev.vm);
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 }

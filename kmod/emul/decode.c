@@ -508,6 +508,28 @@ static int decode_imm(struct cursor *c, struct aerie_insn *insn)
 	return 0;
 }
 
+static enum aerie_plain_mov plain_mov(const struct aerie_insn *insn)
+{
+	const bool high_byte = insn->opsize == 1 && !insn->rex && insn->reg >= 4;
+
+	/* LOCK and REP have no business here. */
+	if (insn->mode != AERIE_MODE_64 || insn->map || insn->lock || insn->rep || insn->repne ||
+	    !insn->mem || !insn->has_modrm || insn->seg >= AERIE_SEG_FS)
+		return AERIE_MOV_OTHER;
+	switch (insn->opcode) {
+	case 0x88:
+	case 0x89:
+		return high_byte || insn->reg == AERIE_REG_RSP ? AERIE_MOV_OTHER : AERIE_MOV_STORE;
+	case 0x8a:
+	case 0x8b:
+		return high_byte || insn->reg == AERIE_REG_RSP ? AERIE_MOV_OTHER : AERIE_MOV_LOAD;
+	case 0xc6:
+	case 0xc7:
+		return insn->reg & 7 ? AERIE_MOV_OTHER : AERIE_MOV_STORE_IMM;
+	}
+	return AERIE_MOV_OTHER;
+}
+
 int aerie_insn_decode(struct aerie_insn *insn, const u8 *bytes, unsigned int len,
 		      enum aerie_cpu_mode mode)
 {
@@ -550,5 +572,6 @@ int aerie_insn_decode(struct aerie_insn *insn, const u8 *bytes, unsigned int len
 	if (err)
 		return err;
 	insn->len = c.pos;
+	insn->plain_mov = plain_mov(insn);
 	return 0;
 }

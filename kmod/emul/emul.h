@@ -18,6 +18,17 @@ enum aerie_cpu_mode {
 #define AERIE_MAP_VEX	0x10
 
 /*
+ * Of 64-bit code: MOV between memory in a flat segment and a register or an immediate, and
+ * nothing else to it. The register is none of RSP, AH, CH, DH and BH.
+ */
+enum aerie_plain_mov {
+	AERIE_MOV_OTHER,	/* it is something else */
+	AERIE_MOV_LOAD,
+	AERIE_MOV_STORE,
+	AERIE_MOV_STORE_IMM,
+};
+
+/*
  * A decoded instruction. Where a group is told by ModRM.reg, use @reg & 7. An
  * opcode that names a register in its low bits (PUSH, XCHG, MOV imm) has it in @rm.
  * MOV to and from CR and DR never have a memory operand: @mod reads 3, @reg is
@@ -46,6 +57,7 @@ struct aerie_insn {
 				 */
 	u8 imm_len;
 	u8 mode;		/* enum aerie_cpu_mode it was decoded for */
+	u8 plain_mov;		/* enum aerie_plain_mov */
 };
 
 /**

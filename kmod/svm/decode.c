@@ -95,34 +95,6 @@ static u8 insn_len(u64 rip, u64 next_rip)
 	return next_rip && len <= 15 ? len : 0;
 }
 
-/**
- * svm_decode_fault() - what a nested page fault says
- * @c: after #VMEXIT
- * @assists: the processor has decode assists
- * @exit: its @fault is filled
- *
- * Return: false for a reserved bit set in a nested table, a fault of ours.
- */
-bool svm_decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit)
-{
-	const u64 info = c->exit_info_1;
-
-	exit->fault.gpa = c->exit_info_2;
-	exit->fault.gva_valid = false;
-	exit->fault.walk = info & SVM_NPF_WALK;
-	exit->fault.acc = 0;
-	if (info & SVM_NPF_WRITE)
-		exit->fault.acc |= AERIE_ACC_WRITE;
-	if (info & SVM_NPF_FETCH)
-		exit->fault.acc |= AERIE_ACC_FETCH;
-	exit->fault.nr_insn = 0;
-	if (assists && c->nr_insn <= sizeof(c->insn)) {
-		exit->fault.nr_insn = c->nr_insn;
-		memcpy(exit->fault.insn, c->insn, sizeof(c->insn));
-	}
-	return !(info & SVM_NPF_RSVD);
-}
-
 static void decode_cr(const struct svm_control *c, u32 code, bool assists,
 		      struct aerie_exit *exit)
 {

@@ -115,14 +115,14 @@ static __always_inline void insn_done(struct svm_control *c, struct svm_save *sa
 	c->int_state &= ~(u32)SVM_INTERRUPT_SHADOW_MASK;
 }
 
-static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
-					     struct aerie_exit *exit)
+static __always_inline enum aerie_fast fast_insn(struct svm_vcpu *svm, u8 kind,
+						 struct aerie_exit *exit)
 {
 	struct svm_control *c = &svm->vmcb->control;
 	struct svm_save *save = &svm->vmcb->save;
 	enum aerie_fast done;
 
-	if (!kind || save->rflags & X86_EFLAGS_TF || !exit_plain(svm, c))
+	if (save->rflags & X86_EFLAGS_TF || !exit_plain(svm, c))
 		return AERIE_FAST_NO;
 	exit->kind = kind;
 	if (kind == AERIE_EXIT_FAULT && !svm_decode_fault(c, svm_caps.decode_assists, exit))
@@ -130,10 +130,10 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 	svm->vcpu.regs[AERIE_REG_RIP] = save->rip;
 	svm->vcpu.regs[AERIE_REG_CR3] = save->cr3;
 	svm->vcpu.regs_avail |= BIT(AERIE_REG_RIP) | BIT(AERIE_REG_CR3);
-	exit->code64 = svm->vcpu.efer & EFER_LMA &&
-		       svm_attr_from_hw(save->cs.attr, 0) & AERIE_SEG_L;
+	exit->code64 = svm->vcpu.efer & EFER_LMA && save->cs.attr & SVM_SELECTOR_L_MASK;
 	exit->cpl = save->cpl;
-	done = aerie_fast_decoded(&svm->vcpu, exit);
+	done = kind == AERIE_EXIT_FAULT ? aerie_fast_fault(&svm->vcpu, exit) :
+					  aerie_fast_decoded(&svm->vcpu, exit);
 	/* Its translations are void: a new ASID, unless the entry flushes. */
 	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
 		svm_asid_new(svm);
@@ -142,6 +142,17 @@ static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
 		save->rflags &= ~(u64)X86_EFLAGS_RF;
 	}
 	return done;
+}
+
+static noinline enum aerie_fast fast_decoded(struct svm_vcpu *svm, u8 kind,
+					     struct aerie_exit *exit)
+{
+	return kind ? fast_insn(svm, kind, exit) : AERIE_FAST_NO;
+}
+
+static noinline enum aerie_fast fast_fault(struct svm_vcpu *svm, struct aerie_exit *exit)
+{
+	return fast_insn(svm, AERIE_EXIT_FAULT, exit);
 }
 
 /* APM, IOIO Intercepts: the RIP behind the instruction is always there. */
@@ -169,8 +180,7 @@ static __always_inline enum aerie_fast fast(struct svm_vcpu *svm, struct svm_con
 	u32 kind;
 
 	if (unlikely(code >= ARRAY_SIZE(fast_kinds)))
-		return code == SVM_EXIT_NPF ? fast_decoded(svm, AERIE_EXIT_FAULT, exit) :
-					      AERIE_FAST_NO;
+		return code == SVM_EXIT_NPF ? fast_fault(svm, exit) : AERIE_FAST_NO;
 	kind = fast_kinds[code];
 	if (kind & DECODE) {
 		if (code != SVM_EXIT_MSR)

@@ -114,8 +114,33 @@ void svm_mitigations(void);
 
 /* decode.c: pure */
 void svm_decode(const struct svm_vmcb *vmcb, bool assists, struct aerie_exit *exit);
-bool svm_decode_fault(const struct svm_control *c, bool assists, struct aerie_exit *exit);
 void svm_decode_event(const struct svm_vmcb *vmcb, struct aerie_event *event);
+
+/**
+ * svm_decode_fault() - what a nested page fault says
+ * @c: after #VMEXIT
+ * @assists: the processor has decode assists
+ * @exit: its @fault is filled
+ *
+ * Return: false for a reserved bit set in a nested table, a fault of ours.
+ */
+static __always_inline bool svm_decode_fault(const struct svm_control *c, bool assists,
+					     struct aerie_exit *exit)
+{
+	const u64 info = c->exit_info_1;
+
+	exit->fault.gpa = c->exit_info_2;
+	exit->fault.gva_valid = false;
+	exit->fault.walk = info & SVM_NPF_WALK;
+	exit->fault.acc = (info & SVM_NPF_WRITE ? AERIE_ACC_WRITE : 0) |
+			  (info & SVM_NPF_FETCH ? AERIE_ACC_FETCH : 0);
+	exit->fault.nr_insn = 0;
+	if (assists && c->nr_insn <= sizeof(c->insn)) {
+		exit->fault.nr_insn = c->nr_insn;
+		memcpy(exit->fault.insn, c->insn, sizeof(c->insn));
+	}
+	return !(info & SVM_NPF_RSVD);
+}
 
 /* exit.c */
 int svm_enter(struct aerie_vcpu *vcpu, struct aerie_exit *exit);

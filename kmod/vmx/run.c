@@ -200,7 +200,7 @@ static noinline enum aerie_fast fast_fault(struct vmx_vcpu *vmx, u64 rip,
 	exit->kind = AERIE_EXIT_FAULT;
 	vmx->vcpu.regs[AERIE_REG_RIP] = rip;
 	vmx->vcpu.regs_avail |= BIT(AERIE_REG_RIP);
-	return decode_fault(vmx, exit) ? aerie_fast_decoded(&vmx->vcpu, exit) : AERIE_FAST_NO;
+	return decode_fault(vmx, exit) ? aerie_fast_fault(&vmx->vcpu, exit) : AERIE_FAST_NO;
 }
 
 static enum aerie_fast fast_pio(struct vmx_vcpu *vmx)

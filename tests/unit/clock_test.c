@@ -154,10 +154,10 @@ TEST(tsc_and_adjust_move_together)
 
 static u64 deadline(u64 tsc)
 {
-	u64 now, at = aerie_tsc_to_deadline(&vcpu, tsc, &now);
+	struct aerie_deadline d = aerie_tsc_to_deadline(&vcpu, tsc);
 
-	EXPECT_EQ(now, now_ns);
-	return at;
+	EXPECT_EQ(d.now, now_ns);
+	return d.ns;
 }
 
 TEST(deadlines)

@@ -306,6 +306,56 @@ TEST(control_registers)
 	EXPECT(insn.scale == 2 && insn.disp == 16);
 }
 
+/* What the fast path takes on trust. */
+TEST(plain_movs)
+{
+	static const struct {
+		const char *hex;
+		enum aerie_plain_mov want;
+	} movs[] = {
+		{ "8b 06", AERIE_MOV_LOAD },			/* mov (%rsi), %eax */
+		{ "48 8b 44 8e 10", AERIE_MOV_LOAD },
+		{ "66 8b 05 01 00 00 00", AERIE_MOV_LOAD },
+		{ "8a 06", AERIE_MOV_LOAD },
+		{ "2e 8b 06", AERIE_MOV_LOAD },			/* CS is as flat as DS */
+		{ "89 06", AERIE_MOV_STORE },
+		{ "88 06", AERIE_MOV_STORE },
+		{ "67 44 89 26", AERIE_MOV_STORE },		/* %r12d, at (%esi) */
+		{ "40 88 2e", AERIE_MOV_STORE },		/* %bpl */
+		{ "c7 06 01 00 00 00", AERIE_MOV_STORE_IMM },
+		{ "c6 06 01", AERIE_MOV_STORE_IMM },
+		{ "88 2e", AERIE_MOV_OTHER },			/* %ch */
+		{ "8a 26", AERIE_MOV_OTHER },			/* %ah */
+		{ "8b 26", AERIE_MOV_OTHER },			/* %esp */
+		{ "48 89 26", AERIE_MOV_OTHER },
+		{ "40 8a 26", AERIE_MOV_OTHER },		/* %spl */
+		{ "64 8b 06", AERIE_MOV_OTHER },		/* FS */
+		{ "65 c6 06 01", AERIE_MOV_OTHER },		/* GS */
+		{ "f0 89 06", AERIE_MOV_OTHER },		/* LOCK */
+		{ "f2 89 06", AERIE_MOV_OTHER },
+		{ "f3 8b 06", AERIE_MOV_OTHER },
+		{ "8b c6", AERIE_MOV_OTHER },			/* no memory */
+		{ "c7 0e 01 00 00 00", AERIE_MOV_OTHER },	/* group 11 /1 */
+		{ "a1 00 00 00 00 00 00 00 00", AERIE_MOV_OTHER },	/* moffs */
+		{ "0f 89 06 00 00 00", AERIE_MOV_OTHER },	/* JNS */
+		{ "8c 06", AERIE_MOV_OTHER },			/* from ES */
+		{ "03 06", AERIE_MOV_OTHER },			/* ADD */
+		{ "c5 f8 89 06", AERIE_MOV_OTHER },		/* VEX */
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(movs); i++) {
+		decode(movs[i].hex, AERIE_MODE_64);
+		if (insn.plain_mov != movs[i].want)
+			printf("# %s\n", movs[i].hex);
+		EXPECT_EQ(insn.plain_mov, movs[i].want);
+	}
+	EXPECT_EQ(decode("8b 06", AERIE_MODE_32), 0);
+	EXPECT_EQ(insn.plain_mov, AERIE_MOV_OTHER);
+	EXPECT_EQ(decode("89 04", AERIE_MODE_16), 0);
+	EXPECT_EQ(insn.plain_mov, AERIE_MOV_OTHER);
+}
+
 TEST(operands)
 {
 	EXPECT_EQ(decode("4e 8b 9c ac 78 56 34 12", AERIE_MODE_64), 0);

@@ -25,10 +25,9 @@ u64 aerie_now_ns(void)
 	return now_ns;
 }
 
-u64 aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc, u64 *now)
+struct aerie_deadline aerie_tsc_to_deadline(struct aerie_vcpu *vcpu, u64 tsc)
 {
-	*now = now_ns;
-	return max_t(u64, now_ns, tsc / FAKE_TSC_PER_NS);
+	return (struct aerie_deadline){ max_t(u64, now_ns, tsc / FAKE_TSC_PER_NS), now_ns };
 }
 
 void aerie_timer_init(struct aerie_timer *timer, void (*fn)(struct aerie_timer *timer))

@@ -67,11 +67,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		switch (data[i] % 12) {
 		case 0:
-			if (aerie_lapic_claims(vcpu, vcpu->lapic->base_msr & PAGE_MASK))
+			if (aerie_lapic_claims(vcpu->lapic, vcpu->lapic->base_msr & PAGE_MASK))
 				aerie_lapic_read(vcpu, arg & 0xfff);
 			break;
 		case 1:
-			if (aerie_lapic_claims(vcpu, vcpu->lapic->base_msr & PAGE_MASK))
+			if (aerie_lapic_claims(vcpu->lapic, vcpu->lapic->base_msr & PAGE_MASK))
 				aerie_lapic_write(vcpu, arg & 0xff0, val);
 			break;
 		case 2:

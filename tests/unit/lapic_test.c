@@ -322,7 +322,7 @@ TEST(mode_transitions)
 		EXPECT_EQ(set_base(0, t[i].from), 0);
 		EXPECT_EQ(set_base(0, t[i].to), t[i].err);
 		EXPECT_EQ(LAPIC->base_msr & MODE_X2APIC, t[i].err ? t[i].from : t[i].to);
-		EXPECT_EQ(aerie_lapic_claims(CPU, 0xfee00300),
+		EXPECT_EQ(aerie_lapic_claims(CPU->lapic, 0xfee00300),
 			  (LAPIC->base_msr & MODE_X2APIC) == MODE_XAPIC);
 	}
 	machine(1, true);
@@ -334,9 +334,9 @@ TEST(mode_transitions)
 	EXPECT_EQ(aerie_lapic_msr_write(CPU, MSR_IA32_APICBASE, 0xd0000000 | MODE_XAPIC), 0);
 	EXPECT_EQ(aerie_lapic_msr_read(CPU, MSR_IA32_APICBASE, &base), 0);
 	EXPECT_EQ(base, 0xd0000000 | MODE_XAPIC);
-	EXPECT(aerie_lapic_claims(CPU, 0xd0000fff));
-	EXPECT(!aerie_lapic_claims(CPU, 0xd0001000));
-	EXPECT(!aerie_lapic_claims(CPU, 0xfee00000));
+	EXPECT(aerie_lapic_claims(CPU->lapic, 0xd0000fff));
+	EXPECT(!aerie_lapic_claims(CPU->lapic, 0xd0001000));
+	EXPECT(!aerie_lapic_claims(CPU->lapic, 0xfee00000));
 }
 
 TEST(disabling_forgets)
