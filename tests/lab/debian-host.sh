@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The part of lab/debian.sh that happens on the test host, after lablib/console.sh: boots
-# the Debian system that is on /dev/vda and says what it found, a line each.
+# the Debian system that is on /dev/vda, on a bridge with what a network has to offer, and
+# says what it found, a line each.
 failed() {
 	echo "failed: $*"
 	aerie show deb
@@ -25,8 +26,24 @@ say() {
 # shellcheck disable=SC2034 # console.sh looks at it
 PATIENCE=400
 modprobe virtio_blk || exit
+modprobe bridge || exit
+/sbin/ip link add br0 type bridge && /sbin/ip addr add 10.98.0.1/24 dev br0 && /sbin/ip link set br0 up || exit
+cat >/tmp/udhcpd.conf <<END
+start 10.98.0.2
+end 10.98.0.2
+interface br0
+pidfile /tmp/udhcpd.pid
+lease_file /tmp/udhcpd.leases
+option subnet 255.255.255.0
+option lease 86400
+END
+: >/tmp/udhcpd.leases
 aerie run deb -q -m 512M -c 2 -k /share/debian.vmlinuz -i /share/debian.initrd -d /dev/vda \
-	-a 'root=LABEL=debian console=ttyS0' || exit
+	-n br0 -a 'root=LABEL=debian console=ttyS0' || exit
+udhcpd -S /tmp/udhcpd.conf
+httpd -p 10.98.0.1:80 -h /share/repository
+iperf() { /share/iperf3/ld-linux-x86-64.so.2 --library-path /share/iperf3 /share/iperf3/iperf3 "$@"; }
+iperf -s -D >&2
 attach deb
 watch deb 'Debian GNU/Linux' >&2
 watch deb 'permitted by applicable law' >&2
@@ -38,6 +55,12 @@ say root 'findmnt -n -o SOURCE,FSTYPE /'
 say fio 'fio --name=v --filename=/var/tmp/v --size=24M --bs=16k --rw=randwrite --ioengine=libaio --iodepth=16 --direct=1 --numjobs=1 --verify=crc32c --minimal >/tmp/fio 2>&1 && cut -d";" -f5 /tmp/fio'
 say discarded 'rm /var/tmp/v && fstrim / && echo some'
 say packages 'dpkg --verify systemd apt libc6 | grep -vc /usr/share'
+say address "ip -4 -o addr show scope global | awk '{print \$4}'"
+say apt "echo 'deb [trusted=yes] http://10.98.0.1/ ./' >/etc/apt/sources.list; { apt-get -q update && apt-get -qy install parcel; } >/tmp/apt 2>&1 && echo done || cat /tmp/apt"
+say parcel 'md5sum </usr/share/parcel/content'
+say wget 'wget -q -O - http://10.98.0.1/parcel.deb | md5sum'
+say sent 'iperf3 -c 10.98.0.1 -t 2 >/tmp/iperf 2>&1; grep -c "[1-9].*receiver" /tmp/iperf'
+say received 'iperf3 -R -c 10.98.0.1 -t 2 >/tmp/iperf 2>&1; grep -c "[1-9].*receiver" /tmp/iperf'
 say written 'head -c 3000000 /dev/urandom >/root/random && sync && md5sum </root/random'
 printf 'systemctl reboot\n' >&"${TYPE[deb]}"
 watch deb 'permitted by applicable law' >&2
