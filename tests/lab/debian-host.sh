@@ -9,10 +9,37 @@ failed() {
 	exit 1
 }
 
-# stuck: where the guest is, twice, and what its devices wait for.
+vm=/sys/kernel/debug/aerie/vms/deb
+
+# words GPA COUNT: of the guest's memory, which has no hole that far down.
+words() {
+	dd if=$vm/ram bs=8 skip=$(($1 / 8)) count="$2" 2>/dev/null | od -An -v -tx8 -w32
+}
+
+# stack VCPU: what is on it, up to the end of the page, by 64-bit code's page tables.
+stack() {
+	local cr3 rsp entry shift
+	cr3=0x$(sed -n 's/^cr3 *//p' "$1/registers")
+	rsp=0x$(sed -n 's/^rsp *//p' "$1/registers")
+	entry=$cr3
+	for shift in 39 30 21 12; do
+		entry=0x$(words $(((entry & 0xffffffffff000) + (rsp >> shift & 511) * 8)) 1 | tr -d ' ')
+		[ $((entry & 1)) = 1 ] || break
+		[ $((shift > 12 && entry & 0x80)) = 0 ] || break
+	done
+	echo "$1: rsp $rsp, entry $entry of 2^$shift bytes"
+	[ $((entry & 1)) = 0 ] ||
+		words $(((entry & 0xffffffffff000 & ~((1 << shift) - 1)) + (rsp & ((1 << shift) - 1)))) \
+			$(((4096 - (rsp & 4095)) / 8))
+}
+
+# stuck: where the guest is, twice, how it got there, and what its devices wait for.
 stuck() {
-	local vm=/sys/kernel/debug/aerie/vms/deb
-	grep -Hs . $vm/{sched,exits} $vm/vcpu*/{registers,lapic}
+	local vcpu
+	for vcpu in "$vm"/vcpu*; do
+		stack "$vcpu"
+	done
+	grep -Hs . $vm/{sched,exits,memory} $vm/vcpu*/{registers,lapic}
 	sleep 3
 	grep -Hs . $vm/{sched,exits} $vm/vcpu*/{registers,control} $vm/devices/*
 }
@@ -56,7 +83,7 @@ say fio 'fio --name=v --filename=/var/tmp/v --size=24M --bs=16k --rw=randwrite -
 say discarded 'rm /var/tmp/v && fstrim / && echo some'
 say packages 'dpkg --verify systemd apt libc6 | grep -vc /usr/share'
 say address "ip -4 -o addr show scope global | awk '{print \$4}'"
-say apt "echo 'deb [trusted=yes] http://10.98.0.1/ ./' >/etc/apt/sources.list; { apt-get -q update && apt-get -qy install parcel; } >/tmp/apt 2>&1 && echo done || cat /tmp/apt"
+say apt "echo 'deb [trusted=yes] http://10.98.0.1/ ./' >/etc/apt/sources.list; { apt-get -q update && apt-get -qy install parcel; } >/tmp/apt 2>&1 && echo installed || cat /tmp/apt"
 say parcel 'md5sum </usr/share/parcel/content'
 say wget 'wget -q -O - http://10.98.0.1/parcel.deb | md5sum'
 say sent 'iperf3 -c 10.98.0.1 -t 2 >/tmp/iperf 2>&1; grep -c "[1-9].*receiver" /tmp/iperf'
