@@ -33,7 +33,9 @@ stack() {
 			$(((4096 - (rsp & 4095)) / 8))
 }
 
-# stuck: where the guest is, twice, how it got there, and what its devices wait for.
+# stuck: where the guest is, twice, how it got there, and what its devices wait for. A timer's
+# interrupt inside another one's handler is QEMU's: a processor that is called out of the guest
+# at the wrong moment (exit_request) delivers what VMRUN has injected once more, whatever IF is.
 stuck() {
 	local vcpu
 	for vcpu in "$vm"/vcpu*; do
