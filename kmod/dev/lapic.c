@@ -471,7 +471,7 @@ static void lapic_write_spiv(struct aerie_lapic *lapic, u32 val)
 			  lapic_get(lapic, lapic_lvts[i]) | APIC_LVT_MASKED);
 }
 
-/* @val has no reserved bits. */
+/* But for EOI, which who calls this has looked at first. @val has no reserved bits. */
 static void lapic_reg_write(struct aerie_lapic *lapic, u32 reg, u32 val)
 {
 	switch (reg) {
@@ -479,9 +479,6 @@ static void lapic_reg_write(struct aerie_lapic *lapic, u32 reg, u32 val)
 		lapic_set_tpr(lapic, val);
 		/* The hardware's CR8 has to follow. */
 		lapic->vcpu->check_events = true;
-		break;
-	case APIC_EOI:
-		aerie_lapic_eoi(lapic->vcpu);
 		break;
 	case APIC_DFR:
 		lapic_put(lapic, reg, val | APIC_DFR_CLUSTER);

@@ -13,7 +13,7 @@ vm=/sys/kernel/debug/aerie/vms/deb
 
 # words GPA COUNT: of the guest's memory, which has no hole that far down.
 words() {
-	dd if=$vm/ram bs=8 skip=$(($1 / 8)) count="$2" 2>/dev/null | od -An -v -tx8 -w32
+	dd if=$vm/ram bs=8 skip=$(($1 / 8)) count="$2" status=none | od -An -v -tx8 -w32
 }
 
 # stack VCPU: what is on it, up to the end of the page, by 64-bit code's page tables.
