@@ -26,8 +26,8 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
 MODULES = ("virtio_pci", "virtio_console", "kvm", "kvm_intel", "kvm_amd",
            "tun", "bridge", "loop", "virtio_blk", "virtio_net", "zsmalloc",
            "lz4", "msr", "cpuid", "tls", "vfat", "rtc_cmos", "configfs", "null_blk",
-           "8021q", "veth", "dummy", "nf_tables", "sch_ingress", "cls_matchall", "act_gact",
-           "act_mirred", "vhost_net", "brd", "zram")
+           "scsi_debug", "sd_mod", "8021q", "veth", "dummy", "nf_tables", "sch_ingress",
+           "cls_matchall", "act_gact", "act_mirred", "vhost_net", "brd", "zram")
 PROGRAMS = ("bash", "kmod", "ip", "tc")
 
 

@@ -95,8 +95,8 @@ while ! enough && [ $waited -lt 240 ] && kill -0 $pid 2>/dev/null; do
 	waited=$((waited + 1))
 done
 # With it goes the emulator, at once: whatever the host had not written is lost.
-kill -9 $pid
-wait $pid 2>/dev/null
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
 check "a guest commits, to files and to databases" enough
 n=$(committed committed)
 echo "# the host died after $n commits to files, $(committed base-a), $(committed base-b)" \
@@ -176,17 +176,17 @@ died_committing() {
 		>"$SCRATCH/out" 2>"$SCRATCH/err" &
 	pid=$!
 	waited=0
-	until grep -q begun "$SCRATCH/out" || [ $waited = 1200 ]; do
+	until grep -q begun "$SCRATCH/out" || [ "$waited" = 1200 ]; do
 		sleep 0.1
 		waited=$((waited + 1))
 	done
 	sleep "$1"
-	kill -9 $pid
-	wait $pid 2>/dev/null
+	kill -9 "$pid"
+	wait "$pid" 2>/dev/null
 	e2fsck -p "$SCRATCH/again" >"$SCRATCH/fsck" 2>&1
 	mkdir "$SCRATCH/images"
 	debugfs -R "rdump / $SCRATCH/images" "$SCRATCH/again" 2>/dev/null
-	echo "# $1 s: $(grep -c done "$SCRATCH/out") done;" \
+	echo "# $1 s: $(grep -c "done" "$SCRATCH/out") ended;" \
 		"$("$TOP/build/aerie" image check "$SCRATCH/images/top" 2>&1 | tail -n 1)"
 	grep -q begun "$SCRATCH/out"
 }
